@@ -1,0 +1,110 @@
+/** Child processes: the only file that starts any. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Duplex, type Readable, type Writable } from 'node:stream';
+import { PgbackupError } from '../domain/errors.ts';
+
+export interface RunOptions {
+  /** Added to this process's environment. Secrets go here and never into the arguments, which `ps` shows. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  /** undefined when a signal ended the child. */
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A child with its three streams; `done` never rejects because of an exit code. */
+export interface Child {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly done: Promise<RunResult>;
+  kill(): void;
+}
+
+const outputLimit = 64 * 1024 * 1024;
+
+function spawnFailure(command: string, cause: unknown): PgbackupError {
+  return new PgbackupError('dokku', `Cannot run ${command}`, { cause, hint: `Is ${command} installed, and on the PATH of user dokku?` });
+}
+
+/**
+ * Runs a command to its end and keeps its output (at most 64 MiB).
+ * @throws PgbackupError dokku, when it cannot be started. An exit code other than 0 is a result, not an error.
+ */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { execa } = await import('execa');
+  const result = await execa(command, args, {
+    reject: false,
+    // As in `start`: a second Ctrl-C must not kill the very commands that take things back after the first.
+    detached: true,
+    stripFinalNewline: false,
+    maxBuffer: outputLimit,
+    ...(options.env && { env: options.env }),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.signal && { cancelSignal: options.signal }),
+  });
+  if (result.code === 'ENOENT' || result.code === 'EACCES') throw spawnFailure(command, result.cause);
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+}
+
+/**
+ * Runs a command that gets an open file of ours as its descriptor 3, and keeps what it writes to stderr. (Not by
+ * execa, whose types know no such descriptor.)
+ * @throws PgbackupError dokku, when it cannot be started.
+ */
+export async function runWithFile(
+  command: string,
+  args: readonly string[],
+  descriptor: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunResult> {
+  const child = spawn(command, args, { detached: true, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe', descriptor] });
+  const stderr = child.stderr?.setEncoding('utf8').toArray();
+  await once(child, 'close').catch((cause: unknown) => {
+    throw spawnFailure(command, cause);
+  });
+  return { exitCode: child.exitCode ?? undefined, stdout: '', stderr: (await stderr)?.join('') ?? '' };
+}
+
+/**
+ * Starts a command with pipes. It gets a process group of its own: Ctrl-C at the terminal must reach this
+ * program alone, which then ends its children in the right order.
+ */
+export async function start(command: string, args: readonly string[], options: Omit<RunOptions, 'input'> = {}): Promise<Child> {
+  const { execa } = await import('execa');
+  const child = execa(command, args, {
+    reject: false,
+    detached: true,
+    stdin: 'pipe',
+    buffer: { stdout: false, stderr: true },
+    stripFinalNewline: false,
+    maxBuffer: { stderr: outputLimit },
+    ...(options.env && { env: options.env }),
+  });
+  // A child that goes away closes its input; that it went is told by `done`.
+  child.stdin.on('error', () => {});
+  const done = child.then((result): RunResult => {
+    if (result.code === 'ENOENT' || result.code === 'EACCES') throw spawnFailure(command, result.cause);
+    return { exitCode: result.exitCode, stdout: '', stderr: result.stderr };
+  });
+  done.catch(() => {});
+  return { stdin: child.stdin, stdout: child.stdout, done, kill: () => void child.kill('SIGKILL') };
+}
+
+/** The output of a filter program fed with a stream; its failure is an error of the stream, never a quiet end. */
+export function filter(command: string, args: readonly string[], input: Readable, signal?: AbortSignal): Readable {
+  return Duplex.from(async function* () {
+    const { execa } = await import('execa');
+    const child = execa(command, args, {
+      input,
+      buffer: { stdout: false },
+      ...(signal && { cancelSignal: signal }),
+    });
+    yield* child.iterable({ binary: true });
+  });
+}

@@ -1,0 +1,57 @@
+import { Readable } from 'node:stream';
+import { PgbackupError } from '../../domain/errors.ts';
+import type { Storage, StoredObject } from '../../ports.ts';
+
+/** A storage in memory that keeps every promise of the port: the twin on which use cases are tested. */
+export class MemoryStorage implements Storage {
+  readonly name = 'memory';
+  readonly place = 'memory';
+  readonly #objects = new Map<string, { bytes: Buffer; modified: Date }>();
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) {
+      signal?.throwIfAborted();
+      chunks.push(chunk);
+    }
+    signal?.throwIfAborted();
+    const bytes = Buffer.concat(chunks);
+    this.#objects.set(key, { bytes, modified: new Date() });
+    return bytes.length;
+  }
+
+  async get(key: string): Promise<Readable> {
+    return Readable.from([this.#must(key)], { objectMode: false });
+  }
+
+  async readText(key: string): Promise<string> {
+    return this.#must(key).toString('utf8');
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    const found = this.#objects.get(key);
+    return found && { key, size: found.bytes.length, modified: found.modified };
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    for (const [key, { bytes, modified }] of this.#objects) if (key.startsWith(prefix)) yield { key, size: bytes.length, modified };
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#objects.delete(key);
+  }
+
+  filePath(): undefined {
+    return undefined;
+  }
+
+  async sweep(): Promise<void> {
+    // Nothing half done is ever kept.
+  }
+
+  #must(key: string): Buffer {
+    const found = this.#objects.get(key);
+    if (!found) throw new PgbackupError('not-found', `There is no ${key} in memory`);
+    return found.bytes;
+  }
+}

@@ -1,0 +1,87 @@
+import { PgbackupError } from '../../domain/errors.ts';
+import { restore as restoreDatabase, type RestoreResult } from '../../app/restore.ts';
+import type { Output } from '../output.ts';
+import { parseNumber, parseSha256, parseSource } from '../parse.ts';
+import { formatSeconds } from '../present.ts';
+import { formatTables, formatCount, formatTime } from '../../domain/format.ts';
+import { confirmOptions, formatOption, serviceOption, type CommandSpec } from '../spec.ts';
+
+export const restore: CommandSpec = {
+  verb: 'restore',
+  args: '<target> [source]',
+  summary: 'Restore a database aside then swap it in',
+  details:
+    'The source is a backup id, a file, - for standard input, or --latest. Files may be pg_dump archives (custom or tar) or plain SQL, ' +
+    'bare or in gzip, zstd, xz, bzip2 or tar, and the .tgz files of dokku postgres:backup; their kind is read from the bytes. ' +
+    'The source is checked first. The linked apps go into maintenance mode, the dump is restored into a scratch database and checked there, ' +
+    'and the scratch database then takes the place of the live one, which is kept for pgbackup:undo. Whatever fails, the live database stays what it is.',
+  options: [
+    serviceOption,
+    { flags: '--latest', summary: 'the newest backup' },
+    { flags: '--into <service>', summary: 'restore into another service' },
+    { flags: '--online', summary: 'maintenance mode only for the swap: what is written meanwhile stays in the previous database' },
+    { flags: '--stop-app', summary: 'also stop the processes of the apps: workers go on writing in maintenance mode' },
+    { flags: '--jobs <n>', summary: 'parallel jobs' },
+    { flags: '--check <sql>', summary: 'a query whose first value must be neither false nor NULL in the restored database', repeats: true },
+    { flags: '--sha256 <hex>', summary: 'the checksum that a file must have' },
+    { flags: '--dry-run', summary: 'check everything; show the plan; change nothing' },
+    ...confirmOptions,
+    formatOption,
+  ],
+  examples: [
+    'dokku pgbackup:restore shop --latest',
+    'dokku pgbackup:restore shop /srv/postgres-shop-2026-11-20-03-00-00.tgz --check "select count(*) = 562 from users"',
+    'dokku pgbackup:restore shop - --confirm shop < dump.sql.gz',
+  ],
+  run: async (context, args) => {
+    const { output, ports } = context;
+    const sha256 = parseSha256(args.text('sha256'));
+    const source = parseSource(args.optional(1), args.flag('latest'), sha256);
+    if (source.kind === 'id' && sha256 !== undefined)
+      throw new PgbackupError('usage', '--sha256 is for files: a backup has its checksum in its manifest');
+    const jobs = parseNumber(args.text('jobs'), '--jobs', 1, 64);
+    const service = args.text('service');
+    const result = await restoreDatabase(await ports(), {
+      target: args.required(0),
+      ...(service !== undefined && { service }),
+      source,
+      into: args.text('into'),
+      online: args.flag('online'),
+      stopApp: args.flag('stopApp'),
+      jobs,
+      checks: args.list('check'),
+      sha256,
+      dryRun: args.flag('dryRun'),
+      confirm: args.text('confirm'),
+      force: args.flag('force'),
+    });
+    if (output.options.json) return output.json(result);
+    present(output, result, args.required(0));
+  },
+};
+
+function present(output: Output, result: RestoreResult, target: string): void {
+  if (result.kind === 'planned') {
+    for (const refusal of result.plan.refusals) output.warn(`Would be refused: ${refusal.message}\n${refusal.hint}`);
+    if (output.options.quiet) return;
+    output.line(
+      `=====> Dry run: nothing has been changed${result.plan.refusals.length > 0 ? '' : '; without --dry-run the restore would go on'}`,
+    );
+    return;
+  }
+  const compared =
+    result.tablesCompared === undefined ? 'no manifest to compare with' : `as the manifest says, ${formatTables(result.tablesCompared)}`;
+  output.result(`Restored ${result.source} into ${result.service}`, [
+    ['Database', result.database],
+    ['Rows', `${formatCount(result.rows)} in ${formatTables(result.tables)} (${compared})`],
+    ...result.checks.map(({ sql, before, after }): [string, string] => ['Check', `${sql}: before ${before}, now ${after}`]),
+    ['Cut off', result.gap === undefined ? 'there was no database before' : `${Math.round(result.gap)} ms without the database`],
+    ['Took', formatSeconds(result.seconds)],
+    ...(result.previous
+      ? ([
+          ['Previous', `${result.previous.database}, kept until ${formatTime(result.previous.until)}`],
+          ['Undo', `dokku pgbackup:undo ${result.service === target ? target : result.service}`],
+        ] as const)
+      : []),
+  ]);
+}

@@ -1,0 +1,61 @@
+import { resolve } from 'node:path';
+import { isBackupId } from '../domain/backup-id.ts';
+import { PgbackupError } from '../domain/errors.ts';
+import type { RequestedSource } from '../app/restore.ts';
+
+/** `k=v` of `--label`, each key once. @throws PgbackupError usage. */
+export function parseLabels(values: readonly string[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const text of values) {
+    const match = /^([a-z][a-z0-9_.-]{0,62})=([\p{L}\p{N} _.:/@+-]{0,200})$/u.exec(text);
+    const [, key, value] = match ?? [];
+    if (key === undefined || value === undefined) {
+      throw new PgbackupError('usage', `--label "${text}" is not of the form key=value`, {
+        hint: 'A key is a small letter and then letters, digits, _ . or -: --label level=1200',
+      });
+    }
+    if (Object.hasOwn(labels, key)) throw new PgbackupError('usage', `--label ${key} is given twice`);
+    labels[key] = value;
+  }
+  return labels;
+}
+
+/** A whole number of an option. @throws PgbackupError usage. */
+export function parseNumber(text: string | undefined, option: string, low: number, high: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,6}$/.test(text) && Number(text) >= low && Number(text) <= high) return Number(text);
+  throw new PgbackupError('usage', `${option} takes a whole number from ${low} to ${high}, not "${text}"`);
+}
+
+/** A SHA-256 in hex. @throws PgbackupError usage. */
+export function parseSha256(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return text.toLowerCase();
+  throw new PgbackupError('usage', '--sha256 takes 64 hexadecimal digits', { hint: 'sha256sum <file> prints them' });
+}
+
+/** A note: one line of text. @throws PgbackupError usage. */
+export function parseNote(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (text.length <= 500 && !/\p{Cc}/u.test(text)) return text;
+  throw new PgbackupError('usage', '--note takes one line of at most 500 characters');
+}
+
+/** What to restore, from the words of the command line. @throws PgbackupError usage. */
+export function parseSource(word: string | undefined, latest: boolean, sha256: string | undefined): RequestedSource {
+  if (latest && word !== undefined) throw new PgbackupError('usage', `Give either --latest or a source, not both ("${word}")`);
+  if (latest || word === undefined) {
+    if (!latest)
+      throw new PgbackupError('usage', 'Say what to restore: a backup id, a file, - for standard input, or --latest', {
+        hint: 'List the backups: dokku pgbackup:list <target>',
+      });
+    if (sha256 !== undefined) throw new PgbackupError('usage', '--sha256 is for files: a backup has its checksum in its manifest');
+    return { kind: 'latest' };
+  }
+  if (word === '-') return { kind: 'stdin' };
+  if (isBackupId(word)) return { kind: 'id', id: word };
+  if (word === '') throw new PgbackupError('usage', 'The name of the file is empty');
+  if (word === 'latest')
+    throw new PgbackupError('usage', 'There is no source "latest"', { hint: 'Did you mean --latest? A file of that name: ./latest' });
+  return { kind: 'path', path: resolve(word) };
+}

@@ -1,0 +1,79 @@
+/** The composition root: puts the parts together, and is the only file that knows all of them. */
+import { DokkuCli } from './adapters/dokku/dokku-cli.ts';
+import { Machine, systemClock } from './adapters/host.ts';
+import { FileLocks } from './adapters/locks.ts';
+import { Paths } from './adapters/paths.ts';
+import { DockerPostgres } from './adapters/postgres/postgres.ts';
+import { PropertyFiles } from './adapters/settings-store.ts';
+import { FileSources } from './adapters/source/sources.ts';
+import { FolderSpools } from './adapters/spool.ts';
+import { FileJournals, FileOperationLog, FilePreviousDatabases } from './adapters/state.ts';
+import { LocalStorage } from './adapters/storage/local.ts';
+import { exitCodeOf } from './cli/exit-code.ts';
+import { Output } from './cli/output.ts';
+import { runProgram } from './cli/program.ts';
+import type { Ports } from './ports.ts';
+import { PgbackupError } from './domain/errors.ts';
+import { version } from './version.ts';
+
+const signalCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * The adapters. They are part of the one file that every command loads, since each further file costs more to
+ * find than these cost to read; the libraries that some of them need come only when they are used.
+ */
+function createPorts(output: Output, signal: AbortSignal): Ports {
+  const paths = new Paths(process.env);
+  const locks = new FileLocks(paths.state, systemClock);
+  return {
+    clock: systemClock,
+    dokku: new DokkuCli(process.env['DOKKU_ROOT'] ?? '/home/dokku', () => locks.lend()),
+    postgres: new DockerPostgres(paths),
+    locks,
+    journals: new FileJournals(paths.state),
+    previous: new FilePreviousDatabases(paths.state),
+    log: new FileOperationLog(paths.state),
+    settings: new PropertyFiles(paths.config),
+    spools: new FolderSpools(paths.spool),
+    sources: new FileSources(),
+    host: new Machine(paths.state, systemClock),
+    reporter: output,
+    storage: (backupDir) => new LocalStorage(backupDir ?? paths.backups, backupDir !== undefined),
+    signal,
+  };
+}
+
+async function main(): Promise<number> {
+  const output = new Output();
+  const stop = new AbortController();
+  let signalCode: number | undefined;
+  for (const [name, code] of Object.entries(signalCodes)) {
+    process.on(name, () => {
+      // A second Ctrl-C changes nothing: what is under way is being taken back, and must be.
+      signalCode ??= code;
+      stop.abort(new PgbackupError('interrupted', 'Interrupted'));
+    });
+  }
+  // A bug in some callback: what is under way is taken back for it too, rather than left to the next command.
+  process.on('uncaughtException', (error) => {
+    output.failure(error);
+    signalCode ??= exitCodeOf(error);
+    stop.abort(new PgbackupError('interrupted', 'Interrupted by the failure above'));
+  });
+  // The other end of the terminal may be gone; what runs must finish or be taken back all the same.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  let ports: Ports | undefined;
+  try {
+    const argv = process.argv.slice(2);
+    await runProgram(argv, { output, version, typed: argv, ports: async () => (ports ??= createPorts(output, stop.signal)) });
+    return 0;
+  } catch (error) {
+    output.failure(error);
+    return signalCode ?? exitCodeOf(error);
+  }
+}
+
+const code = await main();
+// Not left to the event loop: a docker client that is still closing must not keep the person waiting.
+process.stdout.write('', () => process.exit(code));
