@@ -1,0 +1,62 @@
+import { Readable } from 'node:stream';
+import type { Storage, StoredObject } from '../../src/ports.ts';
+import type { Faults } from './faults.ts';
+
+/** A storage each of whose calls can be made to fail: before it did anything, after it did all, and in the middle of a stream. */
+export class FaultyStorage implements Storage {
+  readonly #inner: Storage;
+  readonly #faults: Faults;
+  readonly name: string;
+  readonly place: string;
+
+  constructor(inner: Storage, faults: Faults) {
+    this.#inner = inner;
+    this.#faults = faults;
+    this.name = inner.name;
+    this.place = inner.place;
+  }
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
+    return this.#faults.call(`storage.put ${key}`, () => this.#inner.put(key, body, signal));
+  }
+
+  async get(key: string): Promise<Readable> {
+    const stream = await this.#faults.call(`storage.get ${key}`, () => this.#inner.get(key));
+    const faults = this.#faults;
+    return Readable.from(
+      (async function* () {
+        for await (const chunk of stream as AsyncIterable<Buffer>) {
+          yield chunk.subarray(0, chunk.length / 2);
+          await faults.call(`storage.get ${key}, midway`, () => {});
+          yield chunk.subarray(chunk.length / 2);
+        }
+      })(),
+      { objectMode: false },
+    );
+  }
+
+  async readText(key: string): Promise<string> {
+    return this.#faults.call(`storage.readText ${key}`, () => this.#inner.readText(key));
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    return this.#faults.call(`storage.head ${key}`, () => this.#inner.head(key));
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    await this.#faults.call(`storage.list ${prefix}`, () => {});
+    yield* this.#inner.list(prefix);
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#faults.call(`storage.delete ${key}`, () => this.#inner.delete(key));
+  }
+
+  filePath(key: string): string | undefined {
+    return this.#inner.filePath(key);
+  }
+
+  async sweep(prefix: string): Promise<void> {
+    await this.#faults.call(`storage.sweep ${prefix}`, () => this.#inner.sweep(prefix));
+  }
+}
