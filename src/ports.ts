@@ -41,8 +41,8 @@ export interface Storage {
   /** The whole of a small object as UTF-8. @throws PgbackupError not-found, storage. */
   readText(key: string): Promise<string>;
   head(key: string): Promise<StoredObject | undefined>;
-  /** Complete objects whose key begins with the prefix, in no particular order. */
-  list(prefix: string): AsyncIterable<StoredObject>;
+  /** Keys of the complete objects that begin with the prefix, in no particular order. */
+  list(prefix: string): AsyncIterable<string>;
   /** A missing key is no error. */
   delete(key: string): Promise<void>;
   /** Path of an object that is a file on this host; undefined for remote storages. */

@@ -38,7 +38,7 @@ export function archiveKey(entry: CatalogEntry): string {
 export async function readCatalog(storage: Storage, service: string | undefined): Promise<Catalog> {
   const entries: CatalogEntry[] = [];
   const problems: CatalogProblem[] = [];
-  for await (const { key } of storage.list('')) {
+  for await (const key of storage.list('')) {
     const [, owner, id, file, ...deeper] = key.split('/');
     if (file !== 'manifest.json' || deeper.length > 0 || (service !== undefined && owner !== service)) continue;
     const folder = key.slice(0, -file.length);

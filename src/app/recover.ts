@@ -46,7 +46,7 @@ async function recoverBackup(ports: RecoverPorts, { backupDir, prefix }: BackupJ
     await storage.sweep(prefix);
     // With its manifest it was complete; without, nothing will ever list what is left of it.
     if (await storage.head(`${prefix}manifest.json`)) return 'The backup was complete';
-    for await (const { key } of storage.list(prefix)) await storage.delete(key);
+    for await (const key of storage.list(prefix)) await storage.delete(key);
     return 'What there was of the backup has been removed';
   } catch (error) {
     // It takes up room and is listed nowhere: no reason to refuse a restore, which may be what is needed now.

@@ -81,8 +81,10 @@ assert_refused() {
   hold_lock
   start pgbackup:run "$SERVICE"
   wait_for dump_waits
-  for command in run restore undo doctor; do
-    run dokku "pgbackup:$command" "$SERVICE" ${command/#*/$([[ $command != restore ]] || echo --latest)} 
+  local command
+  for command in run 'restore --latest' undo doctor; do
+    # shellcheck disable=SC2086 # a verb and its option
+    run dokku pgbackup:$command "$SERVICE"
     assert_failure 6
     assert_output --partial "Service $SERVICE is busy: backup since 20"
     assert_output --partial "(process $(plugin_pid))"

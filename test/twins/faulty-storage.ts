@@ -43,7 +43,7 @@ export class FaultyStorage implements Storage {
     return this.#faults.call(`storage.head ${key}`, () => this.#inner.head(key));
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
+  async *list(prefix: string): AsyncIterable<string> {
     await this.#faults.call(`storage.list ${prefix}`, () => {});
     yield* this.#inner.list(prefix);
   }

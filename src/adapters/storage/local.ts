@@ -1,6 +1,6 @@
 import { createReadStream, type Dirent, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { messageOf, PgbackupError } from '../../domain/errors.ts';
 import type { Storage, StoredObject } from '../../ports.ts';
@@ -92,16 +92,9 @@ export class LocalStorage implements Storage {
     }
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
+  async *list(prefix: string): AsyncIterable<string> {
     this.#mustExist();
-    // Whole folders are listed, then filtered: a prefix may end inside a name.
-    const folder = join(this.place, prefix.slice(0, prefix.lastIndexOf('/') + 1));
-    for (const path of this.#files(folder)) {
-      const key = relative(this.place, path);
-      if (!key.startsWith(prefix) || key.endsWith(partialSuffix)) continue;
-      const found = await this.head(key);
-      if (found) yield found;
-    }
+    for (const key of this.#files(prefix)) if (!key.endsWith(partialSuffix)) yield key;
   }
 
   async delete(key: string): Promise<void> {
@@ -118,30 +111,33 @@ export class LocalStorage implements Storage {
   }
 
   async sweep(prefix: string): Promise<void> {
-    const folder = join(this.place, prefix.slice(0, prefix.lastIndexOf('/') + 1));
-    for (const path of this.#files(folder)) {
-      if (path.endsWith(partialSuffix) && relative(this.place, path).startsWith(prefix)) await this.delete(relative(this.place, path));
-    }
-    this.#removeEmptyFolders(folder);
+    for (const key of this.#files(prefix)) if (key.endsWith(partialSuffix)) await this.delete(key);
+    this.#removeEmptyFolders(join(this.place, folderOf(prefix)));
+  }
+
+  /** Keys of all files that begin with the prefix. Whole folders are read, then filtered: a prefix may end inside a name. */
+  #files(prefix: string): string[] {
+    return this.#filesBelow(folderOf(prefix)).filter((key) => key.startsWith(prefix));
   }
 
   /**
-   * Paths of all files below. A folder that vanishes meanwhile takes only its own files along, and links are not
-   * followed: readdir's own recursion gives nothing at all in the one case, and in the other whatever lies elsewhere.
+   * Keys of all files below a folder, whose own key is empty or ends in a slash. A folder that vanishes meanwhile
+   * takes only its own files along, and links are not followed: readdir's own recursion gives nothing at all in the
+   * one case, and in the other whatever lies elsewhere.
    */
-  #files(folder: string): string[] {
+  #filesBelow(folder: string): string[] {
     let entries: Dirent[];
     try {
-      entries = readdirSync(folder, { withFileTypes: true });
+      entries = readdirSync(join(this.place, folder), { withFileTypes: true });
     } catch (error) {
       if (isMissing(error)) return [];
-      throw this.#failure('list', relative(this.place, folder) || 'the objects', error);
+      throw this.#failure('list', folder || 'the objects', error);
     }
     return entries.flatMap((entry) => {
-      const path = join(folder, entry.name);
-      if (entry.isFile()) return [path];
+      const key = folder + entry.name;
+      if (entry.isFile()) return [key];
       // fsck's folder, at the root of a disk given as the place, is for root alone.
-      return entry.isDirectory() && path !== join(this.place, 'lost+found') ? this.#files(path) : [];
+      return entry.isDirectory() && key !== 'lost+found' ? this.#filesBelow(`${key}/`) : [];
     });
   }
 
@@ -194,4 +190,9 @@ export class LocalStorage implements Storage {
       ...(hint !== undefined && { hint }),
     });
   }
+}
+
+/** The folder part of a prefix, with its slash. */
+function folderOf(prefix: string): string {
+  return prefix.slice(0, prefix.lastIndexOf('/') + 1);
 }

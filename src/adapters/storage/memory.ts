@@ -33,8 +33,8 @@ export class MemoryStorage implements Storage {
     return found && { key, size: found.bytes.length, modified: found.modified };
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
-    for (const [key, { bytes, modified }] of this.#objects) if (key.startsWith(prefix)) yield { key, size: bytes.length, modified };
+  async *list(prefix: string): AsyncIterable<string> {
+    for (const key of this.#objects.keys()) if (key.startsWith(prefix)) yield key;
   }
 
   async delete(key: string): Promise<void> {
