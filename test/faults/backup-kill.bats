@@ -39,6 +39,12 @@ killed_dumping() {
   assert_taken 0
 }
 
+@test "a backup killed when it has but its journal leaves nothing" {
+  killed_at fsync 1 "$STATE" pgbackup:run "$SERVICE"
+  assert journal_says backup
+  assert_taken 0
+}
+
 @test "a backup killed when its archive is stored and its manifest is not leaves no orphan" {
   # 1 is the journal, 1 of the thread for files the archive, and its 2 the manifest.
   killed_at rename 2 - pgbackup:run "$SERVICE"

@@ -61,6 +61,23 @@ assert_none_taken() {
   assert_recovers "$NEWER"
 }
 
+@test "a restore killed at any moment leaves the old data or the new, whole" {
+  local delay hash
+  for _ in 1 2 3 4; do
+    make_newer
+    printf -v delay "%d.%03d" $((SRANDOM % 4)) $((SRANDOM % 1000))
+    echo "killed after $delay s" >&2
+    start pgbackup:restore "$SERVICE" "$BACKUP" --force
+    sleep "$delay"
+    kill_plugin clients
+    # The server ends by itself what it is at: the exchange, or an import for which nobody waits.
+    wait_for live_hash
+    hash=$(live_hash)
+    [[ $hash == "$SAVED" ]] || assert_equal "$hash" "$NEWER"
+    assert_recovers "$hash"
+  done
+}
+
 @test "a restore interrupted in the middle of its rows is taken back at once" {
   start pgbackup:restore "$SERVICE" "$BACKUP" --force
   wait_for copying

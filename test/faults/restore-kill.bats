@@ -124,6 +124,18 @@ killed_before_rename() { killed_at rename "$1" - pgbackup:restore "$SERVICE" "$B
   assert_recovers "$NEWER"
 }
 
+@test "a dokku command that the killed restore had begun is waited for before its app is put back" {
+  start pgbackup:restore "$SERVICE" "$BACKUP" --force
+  wait_for pkill -STOP -f "maintenance:enable $APP"
+  kill_plugin node
+  run dokku pgbackup:doctor "$SERVICE"
+  pkill -CONT -f "maintenance:enable $APP"
+  assert_failure 6
+  assert_output --partial 'a dokku command that it began still runs'
+  while pgrep -f "maintenance:enable $APP"; do sleep 0.02; done
+  assert_recovers "$NEWER"
+}
+
 @test "what recovery did is in the log" {
   run dokku pgbackup:log "$SERVICE"
   assert_success
