@@ -17,7 +17,7 @@ begin_file() {
   export FILES
   chmod 755 "$FILES"
   remove_service
-  dokku postgres:create "$SERVICE" "${@:2}" >"$FILES/create.log" 2>&1
+  create_service "${@:2}" || create_service "${@:2}"
   dokku apps:create "$APP" >/dev/null 2>&1
   dokku postgres:link "$SERVICE" "$APP" --no-restart >/dev/null 2>&1
   make_saved
@@ -26,6 +26,14 @@ begin_file() {
   make_newer
   NEWER=$(live_hash)
   export SAVED NEWER BACKUP
+}
+
+# A container that Docker did not start is no finding about the plugin: it is told, and tried once more.
+create_service() {
+  dokku postgres:create "$SERVICE" "$@" >"$FILES/create.log" 2>&1 && return
+  sed 's/^/# /' "$FILES/create.log" >&3
+  remove_service
+  return 1
 }
 
 # To be called in teardown_file.
