@@ -18,7 +18,24 @@ export async function makeFifo(path: string): Promise<void> {
  */
 export function readFifo(path: string): Readable {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return new Socket({ fd, readable: true, writable: false });
+  // The pipe itself holds 64 KiB: who writes to it must not wait whenever we are at something else.
+  const options = { fd, readable: true, writable: false, readableHighWaterMark: 4 * 1024 * 1024 };
+  return new Socket(options);
+}
+
+/** The same bytes in pieces of at least that size, the last excepted: a pipe gives 64 KiB at a time, and each piece has its price. */
+export async function* gather(source: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of source) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes < size) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(pieces);
 }
 
 /** Lets the reader of a FIFO that nobody has written to see its end; one that was written to has seen it. */

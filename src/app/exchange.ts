@@ -4,7 +4,7 @@ import type { PreviousDatabase } from '../domain/previous.ts';
 import type { Service } from '../domain/service.ts';
 import type { PostgresServer } from '../ports.ts';
 import type { Operation, OperationPorts } from './operation.ts';
-import { finishSwap, putBackApps, settle } from './recover.ts';
+import { dropOlder, putBackApps, recordPrevious, settle } from './recover.ts';
 
 /** An operation that ends in a swap. */
 export interface Exchange {
@@ -74,15 +74,19 @@ async function finish(
 ): Promise<PreviousDatabase | undefined> {
   let previous: PreviousDatabase | undefined;
   try {
-    await advance('finish');
-    previous = await finishSwap(ports, service, server, journal());
-    await putBackApps(ports, journal().apps);
+    try {
+      await advance('finish');
+      previous = await recordPrevious(ports, service, journal());
+    } finally {
+      // Before the drop, for which the server writes everything to its disk: the apps need not wait for that.
+      await putBackApps(ports, journal().apps);
+    }
+    await dropOlder(ports, server, journal());
     await ports.journals.clear(service.name);
   } catch (error) {
     ports.reporter.warn(
       `The database is exchanged, but not all is in order yet: ${messageOf(error)}. The next command on ${service.name} will see to it`,
     );
-    await putBackApps(ports, journal().apps);
   }
   return previous;
 }

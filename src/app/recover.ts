@@ -91,24 +91,26 @@ export async function settle(
   const swapped = asked && (journal.liveExisted ? has(journal.previous) : has(journal.live) && !has(journal.scratch));
   const live = databases.find((database) => database.name === journal.live);
   if (live && !live.allowsConnections) await server.allowConnections(journal.live);
-  if (swapped) return { swapped, previous: await finishSwap(ports, service, server, journal) };
+  if (swapped) {
+    const previous = await recordPrevious(ports, service, journal);
+    await dropOlder(ports, server, journal);
+    return { swapped, previous };
+  }
   // The scratch database of an undo is the previous one: somebody's data, and to stay.
   if (journal.kind === 'restore') await server.drop(journal.scratch);
   return { swapped, previous: undefined };
 }
 
-/** Records the previous database, and only then drops the one that it takes the place of. Repeating it is harmless. */
-export async function finishSwap(
-  ports: Pick<Ports, 'previous' | 'clock' | 'reporter'>,
+/** Records the database that was live before the swap, for undo. Repeating it is harmless. */
+export async function recordPrevious(
+  ports: Pick<Ports, 'previous' | 'clock'>,
   service: Service,
-  server: PostgresServer,
   journal: SwapJournal,
 ): Promise<PreviousDatabase | undefined> {
-  let previous: PreviousDatabase | undefined;
   if (journal.liveExisted) {
     const since = ports.clock.now();
     const until = new Date(since.getTime() + journal.keep * 1000);
-    previous = {
+    const previous = {
       live: journal.live,
       database: journal.previous,
       since: since.toISOString(),
@@ -116,19 +118,25 @@ export async function finishSwap(
       source: journal.source,
     };
     await ports.previous.write(service.name, previous);
-  } else if (journal.kind === 'undo') {
-    // What the record names is live now, and nothing has taken its place.
-    await ports.previous.clear(service.name);
+    return previous;
   }
-  // Swapped it is, whatever becomes of the one before: only room is at stake.
-  if (journal.older !== null) {
-    await server.drop(journal.older).catch((error: unknown) => {
-      // A server that is gone meanwhile has not refused: the next command asks it again.
-      if (!messageOf(error).startsWith('Postgres says')) throw error;
-      ports.reporter.warn(`Database ${journal.older ?? ''}, which is not needed any more, could not be dropped: ${messageOf(error)}`);
-    });
-  }
-  return previous;
+  // What the record names is live now, and nothing has taken its place.
+  if (journal.kind === 'undo') await ports.previous.clear(service.name);
+  return undefined;
+}
+
+/**
+ * Drops the previous database of an earlier restore; only once the new one is on record. Swapped it is, whatever
+ * becomes of that one: only room is at stake. Repeating it is harmless.
+ */
+export async function dropOlder(ports: Pick<Ports, 'reporter'>, server: PostgresServer, journal: SwapJournal): Promise<void> {
+  const { older } = journal;
+  if (older === null) return;
+  await server.drop(older).catch((error: unknown) => {
+    // A server that is gone meanwhile has not refused: the next command asks it again.
+    if (!messageOf(error).startsWith('Postgres says')) throw error;
+    ports.reporter.warn(`Database ${older}, which is not needed any more, could not be dropped: ${messageOf(error)}`);
+  });
 }
 
 /** Maintenance mode and processes of the apps, back to what they were. Each is tried, whatever becomes of the others. */

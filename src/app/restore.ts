@@ -4,7 +4,7 @@ import { isServiceName, type ServiceName } from '../domain/names.ts';
 import { planRestore, type AppNow, type RestorePlan } from '../domain/restore-plan.ts';
 import { notRunning, type Service } from '../domain/service.ts';
 import { parseSettings } from '../domain/settings.ts';
-import type { Ports, PostgresServer, Spool } from '../ports.ts';
+import type { Ports, PostgresServer, Spool, SwapBlockers } from '../ports.ts';
 import { abortable } from './abortable.ts';
 import { findBackup, latestBackup, openStorage, readCatalog, type CatalogEntry } from './catalog.ts';
 import { confirmByName, type Consent } from './confirm.ts';
@@ -104,8 +104,11 @@ async function restoreInto(
   const choice = await abortable(ports.signal, chooseSource(ports, request, owner, operation.spool));
   const read = await abortable(ports.signal, readSource(ports, request.target, choice));
   await using server = await operation.openServer(read.inspected.bare ? [read.path] : []);
-  const checked = await abortable(ports.signal, checkSource(ports, server, request.target, read));
-  const plan = await makePlan(ports, service, server, checked);
+  const [checked, found] = await abortable(
+    ports.signal,
+    Promise.all([checkSource(ports, server, request.target, read), readServer(server, service.login.database)]),
+  );
+  const plan = await makePlan(ports, service, server.version.major, found, checked);
   for (const [label, text] of plan.lines) ports.reporter.detail(`${`${label}:`.padEnd(14)} ${text}`);
   for (const warning of plan.warnings) ports.reporter.warn(warning);
   if (request.dryRun) return { kind: 'planned', plan, service: service.name };
@@ -174,12 +177,36 @@ async function chooseSource(ports: RestorePorts, request: RestoreRequest, owner:
   }
 }
 
-async function makePlan(ports: RestorePorts, service: Service, server: PostgresServer, checked: CheckedSource): Promise<RestorePlan> {
-  const database = service.login.database;
-  const [databases, roles, extensions] = [await server.databases(), await server.roles(), await server.availableExtensions()];
+interface ServerFacts {
+  readonly databases: readonly string[];
+  readonly roles: readonly string[];
+  readonly extensions: readonly string[];
+  readonly blockers: SwapBlockers;
+  /** undefined: there is none. */
+  readonly live: { readonly bytes: number; readonly tables: number } | undefined;
+}
+
+/** What the server has and holds, before anything is done to it. */
+async function readServer(server: PostgresServer, database: string): Promise<ServerFacts> {
+  const databases = await server.databases();
   const live = databases.find((candidate) => candidate.name === database);
+  return {
+    databases: databases.map(({ name }) => name),
+    roles: await server.roles(),
+    extensions: await server.availableExtensions(),
+    blockers: await server.blockers(database),
+    live: live && { bytes: live.bytes, tables: live.allowsConnections ? await server.tableCount(database) : 0 },
+  };
+}
+
+async function makePlan(
+  ports: RestorePorts,
+  service: Service,
+  serverMajor: number,
+  found: ServerFacts,
+  checked: CheckedSource,
+): Promise<RestorePlan> {
   const previous = await ports.previous.read(service.name);
-  const blockers = await server.blockers(database);
   const manifest = checked.planned.kind === 'backup' ? checked.planned.manifest : undefined;
   const apps = await Promise.all(
     service.apps.map(async (app): Promise<AppNow> => {
@@ -192,19 +219,19 @@ async function makePlan(ports: RestorePorts, service: Service, server: PostgresS
   );
   return planRestore({
     service: service.name,
-    database,
+    database: service.login.database,
     source: checked.planned,
-    serverMajor: server.version.major,
-    serverRoles: roles,
-    serverExtensions: extensions,
-    live: live && { bytes: live.bytes, tables: live.allowsConnections ? await server.tableCount(database) : 0 },
+    serverMajor,
+    serverRoles: found.roles,
+    serverExtensions: found.extensions,
+    live: found.live,
     freeBytes: await ports.host.freeBytes(`${service.root}/data`),
     apps,
-    preparedTransactions: blockers.preparedTransactions,
-    logicalSlots: blockers.logicalSlots,
-    subscriptions: blockers.subscriptions,
+    preparedTransactions: found.blockers.preparedTransactions,
+    logicalSlots: found.blockers.logicalSlots,
+    subscriptions: found.blockers.subscriptions,
     now: ports.clock.now(),
     // One that the server does not have is of a service of the same name that is gone.
-    previous: databases.some(({ name }) => name === previous?.database) ? previous : undefined,
+    previous: previous && found.databases.includes(previous.database) ? previous : undefined,
   });
 }

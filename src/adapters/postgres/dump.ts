@@ -4,7 +4,7 @@ import { constants, createZstdCompress } from 'node:zlib';
 import { PgbackupError } from '../../domain/errors.ts';
 import type { Dump, DumpRequest, Spool } from '../../ports.ts';
 import type { Exec, Sidecar } from '../docker/sidecar.ts';
-import { endFifo, makeFifo, readFifo, writeFifo } from '../fifo.ts';
+import { endFifo, gather, makeFifo, readFifo, writeFifo } from '../fifo.ts';
 
 /** Where the spool of the operation appears inside its sidecar. */
 export const spoolInside = '/spool';
@@ -130,7 +130,7 @@ async function* provenBytes(
   const decoding = await writeFifo(decodePath, decoder.done);
   const toDecoder = decoding && writeAhead(decoding);
   try {
-    for await (const chunk of reader as AsyncIterable<Buffer>) {
+    for await (const chunk of gather(reader, pieceSize)) {
       meter(chunk);
       yield chunk;
       await toDecoder?.(chunk);
@@ -148,6 +148,8 @@ async function* provenBytes(
     decoding?.destroy();
   }
 }
+
+const pieceSize = 1024 * 1024;
 
 /** Bytes that may wait for the decoder. Waiting for it chunk by chunk would make the three programs take turns. */
 const decodeAhead = 8 * 1024 * 1024;
