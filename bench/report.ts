@@ -74,6 +74,8 @@ export function report(figures: Figures): string {
     '',
     ...table(restores, 'pgbackup:restore'),
     '',
+    'Each finds the database of the round before, and no other.',
+    '',
     `Peak memory with ${figures.mb} MB and with ${figures.smallMb} MB of data: backup ${memory(backups, 'pgbackup:run', figures.smallBackup)}, restore ${memory(restores, 'pgbackup:restore', figures.smallRestore)}.`,
     '',
     '## A client that writes every 20 ms while a restore --online swaps the database',

@@ -77,11 +77,19 @@ export type Results = Record<string, Timing[]>;
 /**
  * One round of each in turn, so that a machine that slows down slows all of them. A first round, which finds
  * cold caches and makes files anew that later ones use again, is run and not counted.
+ * @param before run before each round, and not timed.
  */
-export async function alternate(runs: number, ways: Readonly<Record<string, () => Promise<Timing>>>): Promise<Results> {
+export async function alternate(
+  runs: number,
+  ways: Readonly<Record<string, () => Promise<Timing>>>,
+  before: () => Promise<unknown> = async () => {},
+): Promise<Results> {
   const results: Results = {};
   for (let round = 0; round <= runs; round += 1) {
+    await before();
     for (const [way, measure] of Object.entries(ways)) {
+      // Nobody pays for what another has left to be written.
+      capture('sync', []);
       const timing = await measure();
       if (round > 0) (results[way] ??= []).push(timing);
       say(`  ${way}: ${timing.seconds.toFixed(2)} s${round === 0 ? ' (not counted)' : ''}`);

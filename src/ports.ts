@@ -245,6 +245,8 @@ export interface PostgresServer extends AsyncDisposable {
   /** Restores into an empty database; `progress` hears its growing size in bytes about once a second. */
   restore(name: string, input: RestoreInput, options: RestoreOptions, progress: (bytes: number) => void): Promise<void>;
   analyze(name: string): Promise<void>;
+  /** Has the server write all of its memory to its disk. */
+  flush(): Promise<void>;
   blockers(database: string): Promise<SwapBlockers>;
   /** Gives a database the name of the live one, where there is none to exchange it with, and opens it to connections. */
   rename(from: string, to: string): Promise<void>;

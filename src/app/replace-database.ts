@@ -77,7 +77,7 @@ export async function replaceDatabase(ports: ReplacePorts, work: Replacement): P
     };
     if (!work.online) await quiesce();
     await advance('scratch');
-    const built = await build(ports, work, names.scratch, liveExisted);
+    const built = await build(ports, work, names.scratch, liveExisted, older);
     if (work.online) await quiesce();
     return built;
   });
@@ -90,6 +90,7 @@ async function build(
   work: Replacement,
   scratch: string,
   liveExisted: boolean,
+  older: string | null,
 ): Promise<{ rows: RowCounts; checks: CheckOutcome[] }> {
   const { server, service } = work;
   const live = service.login.database;
@@ -107,7 +108,14 @@ async function build(
   // Each looks at all of the data on its own, and none changes any.
   const [rows, extensions] = await abortable(
     ports.signal,
-    Promise.all([server.countRows(scratch, []), server.extensions(scratch), server.analyze(scratch)]),
+    Promise.all([
+      server.countRows(scratch, []),
+      server.extensions(scratch),
+      server.analyze(scratch),
+      // To drop the earlier previous database the server writes everything to its disk: sooner, and not just after the
+      // swap, when the app is back. Where it cannot be now, it is done then.
+      older === null ? undefined : server.flush().catch(() => {}),
+    ]),
   );
   if (work.manifest) checkAgainst(work.manifest, rows, extensions);
   const checks = await abortable(ports.signal, runChecks(server, work.checks, liveExisted ? live : undefined, scratch));

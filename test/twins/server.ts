@@ -136,6 +136,10 @@ export class TwinServer implements PostgresServer {
     await this.#call('analyze', () => void this.#enter(name));
   }
 
+  async flush(): Promise<void> {
+    await this.#call('flush', () => {});
+  }
+
   async blockers(): Promise<SwapBlockers> {
     return this.#call('blockers', () => ({ preparedTransactions: [], logicalSlots: [], subscriptions: [] }));
   }

@@ -168,6 +168,10 @@ export class SidecarServer implements PostgresServer {
     await session.run('ANALYZE');
   }
 
+  async flush(): Promise<void> {
+    await this.#parts.admin.run('CHECKPOINT');
+  }
+
   async blockers(database: string): Promise<SwapBlockers> {
     return facts.readBlockers(this.#parts.admin, database);
   }
