@@ -2,10 +2,10 @@
 import { capture, container, databaseOf, median, sql, time, type Timing } from './run.ts';
 
 export interface Gap {
-  /** Milliseconds between two writes that succeeded: the longest from the swap on. */
+  /** Milliseconds between two writes that succeeded: the longest of those that the swap falls into. */
   readonly swap: number;
-  /** The longest before, while the scratch database is filled and takes its share of the disk. */
-  readonly before: number;
+  /** The longest of the others, while the scratch database and the log of its making take their share of the disk. */
+  readonly otherwise: number;
   readonly usual: number;
   readonly writes: number;
   /** Writes that failed. */
@@ -27,7 +27,7 @@ export async function measureGap(service: string): Promise<Gap> {
   const restore = await time(`dokku pgbackup:restore ${service} --latest --online --force`);
   await time('sleep 0.5');
   capture('docker', ['exec', container(service), 'touch', '/tmp/stop']);
-  return evaluate(writesOf(await writing), swapOf(restore));
+  return evaluate(writesOf(await writing), moment(restore, 'Swapping the restored database in'), moment(restore, '=====> Restored'));
 }
 
 function quoted(text: string): string {
@@ -41,20 +41,21 @@ function writesOf(writing: Timing): Write[] {
     .map((line) => ({ ok: line.startsWith('ok'), at: Number(line.split(' ')[1]) / 1e6 }));
 }
 
-/** When the restore said that it swaps. @throws Error, when it did not. */
-function swapOf(restore: Timing): number {
-  const found = restore.pieces.find(({ text }) => text.includes('Swapping the restored database in'));
-  if (!found) throw new Error(`the restore did not tell of its swap:\n${restore.output}`);
+/** When the restore said so. @throws Error, when it did not. */
+function moment(restore: Timing, words: string): number {
+  const found = restore.pieces.find(({ text }) => text.includes(words));
+  if (!found) throw new Error(`the restore did not say "${words}":\n${restore.output}`);
   return found.at;
 }
 
-function evaluate(writes: readonly Write[], swap: number): Gap {
+function evaluate(writes: readonly Write[], begun: number, ended: number): Gap {
   const moments = writes.filter(({ ok }) => ok).map(({ at }) => at);
-  const waits = moments.slice(1).map((end, i) => ({ end, length: end - (moments[i] ?? end) }));
+  const waits = moments.slice(1).map((end, i) => ({ start: moments[i] ?? end, end, length: end - (moments[i] ?? end) }));
+  const touched = ({ start, end }: { start: number; end: number }): boolean => end >= begun && start <= ended;
   const longest = (some: typeof waits): number => Math.max(0, ...some.map(({ length }) => length));
   return {
-    swap: longest(waits.filter(({ end }) => end >= swap)),
-    before: longest(waits.filter(({ end }) => end < swap)),
+    swap: longest(waits.filter(touched)),
+    otherwise: longest(waits.filter((wait) => !touched(wait))),
     usual: median(waits.map(({ length }) => length)),
     writes: moments.length,
     failed: writes.length - moments.length,
