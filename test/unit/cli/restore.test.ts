@@ -133,6 +133,16 @@ describe('pgbackup:restore', () => {
     expect([shell.live, shell.world.disk.journals.size]).toEqual(['broken', 0]);
   });
 
+  it('puts the apps back before it drops what an earlier restore kept, and has the server write to its disk before that', async () => {
+    await shell.dokku('pgbackup:restore shop --latest --force');
+    expect(shell.calls.filter((call) => /flush|server\.drop/.test(call))).toEqual([]);
+    await shell.dokku('pgbackup:restore shop --latest --force');
+    const order = ['server.flush', 'server.swap', 'dokku.setMaintenance', 'server.drop'];
+    const last = order.map((name) => shell.calls.findLastIndex((call) => call.startsWith(name)));
+    expect(last).toEqual(last.toSorted((x, y) => x - y));
+    expect(last[0]).toBeGreaterThan(0);
+  });
+
   it("is confirmed by Dokku's own --force, given before the command", async () => {
     process.env['DOKKU_APPS_FORCE_DELETE'] = '1';
     expect((await shell.dokku('pgbackup:restore shop --latest')).exit).toBe(0);
