@@ -125,14 +125,21 @@ killed_before_rename() { killed_at rename "$1" - pgbackup:restore "$SERVICE" "$B
 }
 
 @test "a dokku command that the killed restore had begun is waited for before its app is put back" {
+  local switch=$PGBACKUP_LAB_ROOT/home/$APP/nginx.conf.d/maintenance.conf
+  # Writing to it waits for a reader, and so does maintenance:enable.
+  install -d -o dokku -g dokku "${switch%/*}"
+  mkfifo -m 666 "$switch"
   start pgbackup:restore "$SERVICE" "$BACKUP" --force
-  wait_for pkill -STOP -f "maintenance:enable $APP"
+  wait_for pgrep -f "maintenance:enable $APP"
   kill_plugin node
   run dokku pgbackup:doctor "$SERVICE"
-  pkill -CONT -f "maintenance:enable $APP"
   assert_failure 6
   assert_output --partial 'a dokku command that it began still runs'
+  mv "$switch" "$FILES/gate"
+  install -o dokku -g dokku -m 644 /dev/null "$switch"
+  cat "$FILES/gate" >/dev/null
   while pgrep -f "maintenance:enable $APP"; do sleep 0.02; done
+  assert_equal "$(maintenance)" true
   assert_recovers "$NEWER"
 }
 
