@@ -33,6 +33,15 @@ up() { "$BATS_TEST_DIRNAME/up" --images 18 "$@"; }
   assert [ $((SECONDS - start)) -le 2 ]
 }
 
+@test 'what outlives the lab inherits no descriptor, and so no lock, of whoever started it' {
+  run -0 bash -c '
+    source "$1/lib/descriptors.sh"
+    exec 4</dev/null 7</dev/null 12</dev/null
+    (close_inherited_descriptors && exec find /proc/self/fd -lname /dev/null -printf "%f\n") 2>&1 </dev/null
+    find /proc/self/fd -lname /dev/null -printf "%f\n" | sort -n | tr "\n" " "' - "$BATS_TEST_DIRNAME" </dev/null
+  assert_output "$(printf '0\n0 4 7 12 ')"
+}
+
 @test '--quiet says nothing when all is well' {
   run -0 up --quiet
   assert_output ''

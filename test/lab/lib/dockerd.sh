@@ -13,9 +13,12 @@ start_dockerd() {
     systemctl start docker
   else
     say "starting dockerd (log: $LAB_ROOT/log/dockerd.log)"
-    # Without the lock's descriptor: dockerd outlives this run, and would keep the lock.
-    setsid dockerd --exec-opt native.cgroupdriver=cgroupfs --group docker \
-      >>"$LAB_ROOT/log/dockerd.log" 2>&1 </dev/null 9>&- &
+    # dockerd outlives this run, and would keep the locks of this run and of its callers.
+    (
+      close_inherited_descriptors
+      exec setsid dockerd --exec-opt native.cgroupdriver=cgroupfs --group docker \
+        >>"$LAB_ROOT/log/dockerd.log" 2>&1 </dev/null
+    ) &
     echo $! >"$LAB_ROOT/dockerd.pid"
   fi
   local deadline=$((SECONDS + 60))
