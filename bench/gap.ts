@@ -8,7 +8,7 @@ export interface Gap {
   readonly otherwise: number;
   readonly usual: number;
   readonly writes: number;
-  /** Writes that failed. */
+  /** Connections that were ended or refused. */
   readonly failed: number;
 }
 
@@ -17,16 +17,18 @@ interface Write {
   readonly ok: boolean;
 }
 
-/** A client that writes every 20 ms, on a connection of its own each time, while a restore --online swaps the database. */
+/** A client that writes every 20 ms, and comes back at once when it is cut off, while a restore --online swaps the database. */
 export async function measureGap(service: string): Promise<Gap> {
-  sql(service, 'CREATE TABLE IF NOT EXISTS pings (at timestamptz DEFAULT clock_timestamp())');
+  sql(service, 'DROP TABLE IF EXISTS pings; CREATE TABLE pings (at timestamptz)');
   await time(`dokku pgbackup:run ${service}`);
-  const write = `psql -X -q -w -h 127.0.0.1 -U postgres ${databaseOf(service)} -c 'INSERT INTO pings DEFAULT VALUES' 2>/dev/null`;
-  const loop = `rm -f /tmp/stop; while [ ! -e /tmp/stop ]; do ${write} && echo ok $(date +%s%N) || echo failed $(date +%s%N); sleep 0.02; done`;
+  const write = 'INSERT INTO pings VALUES (clock_timestamp()) RETURNING extract(epoch FROM at)';
+  const psql = `psql -X -q -A -t -w -h 127.0.0.1 -U postgres ${databaseOf(service)} 2>/dev/null`;
+  const loop = `rm -f /tmp/stop; while [ ! -e /tmp/stop ]; do printf '%s\\n' '${write}' '\\watch 0.02' | ${psql}; [ -e /tmp/stop ] || echo failed $(date +%s.%N); done`;
   const writing = time(`docker exec ${container(service)} bash -c ${quoted(loop)}`);
   const restore = await time(`dokku pgbackup:restore ${service} --latest --online --force`);
   await time('sleep 0.5');
   capture('docker', ['exec', container(service), 'touch', '/tmp/stop']);
+  sql(service, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO pings%'");
   return evaluate(writesOf(await writing), moment(restore, 'Swapping the restored database in'), moment(restore, '=====> Restored'));
 }
 
@@ -37,8 +39,8 @@ function quoted(text: string): string {
 function writesOf(writing: Timing): Write[] {
   return writing.output
     .split('\n')
-    .filter(Boolean)
-    .map((line) => ({ ok: line.startsWith('ok'), at: Number(line.split(' ')[1]) / 1e6 }));
+    .filter((line) => /^(failed )?[0-9.]+$/.test(line))
+    .map((line) => ({ ok: !line.startsWith('failed'), at: Number(line.replace('failed ', '')) * 1000 }));
 }
 
 /** When the restore said so. @throws Error, when it did not. */

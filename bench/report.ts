@@ -49,7 +49,7 @@ function decodeApart({ backups, decodes }: Figures): string[] {
 
 function gapRow(mb: number, gap: Gap): string {
   const ms = (value: number): string => `${Math.round(value)} ms`;
-  return `| ${mb} MB | ${ms(gap.swap)} | ${gap.failed} of ${gap.writes + gap.failed} | ${ms(gap.usual)} | ${ms(gap.otherwise)} |`;
+  return `| ${mb} MB | ${ms(gap.swap)} | ${gap.failed}, with ${gap.writes} writes | ${ms(gap.usual)} | ${ms(gap.otherwise)} |`;
 }
 
 /** @returns the whole report. */
@@ -80,7 +80,7 @@ export function report(figures: Figures): string {
     '',
     '## A client that writes every 20 ms while a restore --online swaps the database',
     '',
-    '| | longest wait for a write at the swap | writes that failed | usual wait | longest at any other time (the disk is busy) |',
+    '| | longest wait for a write at the swap | connections ended or refused | usual wait | longest at any other time (the disk is busy) |',
     '| --- | --- | --- | --- | --- |',
     gapRow(figures.smallMb, figures.smallGap),
     gapRow(figures.mb, figures.gap),

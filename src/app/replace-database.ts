@@ -112,9 +112,9 @@ async function build(
       server.countRows(scratch, []),
       server.extensions(scratch),
       server.analyze(scratch),
-      // To drop the earlier previous database the server writes everything to its disk: sooner, and not just after the
-      // swap, when the app is back. Where it cannot be now, it is done then.
-      older === null ? undefined : server.flush().catch(() => {}),
+      // Everything to the disk now, and not in the swap: a client whose commit waits for a busy disk cannot be ended,
+      // and holds the fence. Also, to drop the earlier previous database the server would do it when the app is back.
+      older === null && !work.online ? undefined : server.flush().catch(() => {}),
     ]),
   );
   if (work.manifest) checkAgainst(work.manifest, rows, extensions);

@@ -143,6 +143,13 @@ describe('pgbackup:restore', () => {
     expect(last[0]).toBeGreaterThan(0);
   });
 
+  it('has the server write to its disk before it swaps under --online: a client that waits for the disk would hold the fence', async () => {
+    await shell.dokku('pgbackup:restore shop --latest --force --online');
+    const order = ['server.restore', 'server.flush', 'server.swap'].map((name) => shell.calls.findIndex((call) => call.startsWith(name)));
+    expect(order).toEqual(order.toSorted((x, y) => x - y));
+    expect(order).not.toContain(-1);
+  });
+
   it("is confirmed by Dokku's own --force, given before the command", async () => {
     process.env['DOKKU_APPS_FORCE_DELETE'] = '1';
     expect((await shell.dokku('pgbackup:restore shop --latest')).exit).toBe(0);
