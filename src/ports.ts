@@ -261,9 +261,17 @@ export interface PostgresServer extends AsyncDisposable {
   endBackends(operation: string): Promise<void>;
 }
 
+export interface ServerOptions {
+  readonly spool: Spool;
+  /** Files of this host that the sidecar may read. */
+  readonly mounts?: readonly string[];
+  /** A snapshot of this database will be asked for: its session is begun beside the others, which saves a tenth of a second. */
+  readonly snapshotOf?: string;
+}
+
 export interface Postgres {
-  /** @throws PgbackupError docker, when the sidecar cannot start. Mounts: files of this host that the sidecar may read. */
-  open(service: Service, options: { readonly spool: Spool; readonly mounts?: readonly string[] }): Promise<PostgresServer>;
+  /** @throws PgbackupError docker, when the sidecar cannot start. */
+  open(service: Service, options: ServerOptions): Promise<PostgresServer>;
   /** Decodes an archive without any server, with the image of the service or the one named. */
   decodeOffline(image: string, input: RestoreInput, options: { readonly spool: Spool }): Promise<void>;
   /** Kills the sidecars that a dead operation left running. */

@@ -61,7 +61,7 @@ async function backUp(ports: BackupPorts, request: BackupRequest, service: Servi
     // Asked for while the sidecar starts: each is a process of its own.
     const revisions = Promise.all(service.apps.map((app) => ports.dokku.revision(app)));
     revisions.catch(() => {});
-    await using server = await operation.openServer();
+    await using server = await operation.openServer({ snapshotOf: service.login.database });
     await dropExpired(ports, service, server);
     ports.reporter.step(`Backing up ${service.name} (PostgreSQL ${server.version.version}, database ${service.login.database})`);
     const others = (await server.databases()).filter(

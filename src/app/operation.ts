@@ -2,7 +2,7 @@ import { makeBackupId, type BackupId } from '../domain/backup-id.ts';
 import { messageOf, PgbackupError } from '../domain/errors.ts';
 import { formatTime } from '../domain/format.ts';
 import type { Service } from '../domain/service.ts';
-import type { Ports, PostgresServer, Spool } from '../ports.ts';
+import type { Ports, PostgresServer, ServerOptions, Spool } from '../ports.ts';
 import { abortable } from './abortable.ts';
 import { recover } from './recover.ts';
 
@@ -12,8 +12,8 @@ export interface Operation {
   readonly id: BackupId;
   readonly startedAt: Date;
   readonly spool: Spool;
-  /** Files that the sidecar must read are named beforehand. The caller disposes of it. */
-  openServer(mounts?: readonly string[]): Promise<PostgresServer>;
+  /** The caller disposes of it. */
+  openServer(options?: Omit<ServerOptions, 'spool'>): Promise<PostgresServer>;
 }
 
 export type OperationPorts = Pick<
@@ -50,7 +50,7 @@ export async function operate<Result>(
       startedAt,
       spool,
       // A Docker that does not answer keeps nobody waiting: what it may still start ends with this process.
-      openServer: (mounts = []) => abortable(ports.signal, ports.postgres.open(service, { spool, mounts })),
+      openServer: (options = {}) => abortable(ports.signal, ports.postgres.open(service, { ...options, spool })),
     });
     await record('ok', describe(result));
     return result;

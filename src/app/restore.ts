@@ -103,7 +103,7 @@ async function restoreInto(
   const settings = parseSettings(await ports.settings.read(service.name), await ports.settings.read('--global'));
   const choice = await abortable(ports.signal, chooseSource(ports, request, owner, operation.spool));
   const read = await abortable(ports.signal, readSource(ports, request.target, choice));
-  await using server = await operation.openServer(read.inspected.bare ? [read.path] : []);
+  await using server = await operation.openServer({ mounts: read.inspected.bare ? [read.path] : [] });
   const [checked, found] = await abortable(
     ports.signal,
     Promise.all([checkSource(ports, server, request.target, read), readServer(server, service.login.database)]),

@@ -1,6 +1,6 @@
 import { PgbackupError } from '../../domain/errors.ts';
 import { notRunning, type Service } from '../../domain/service.ts';
-import type { Postgres, PostgresServer, RestoreInput, ServerVersion, Spool } from '../../ports.ts';
+import type { Postgres, PostgresServer, RestoreInput, ServerOptions, ServerVersion, Spool } from '../../ports.ts';
 import { inspectContainer } from '../docker/docker.ts';
 import { removeSidecars, Sidecar } from '../docker/sidecar.ts';
 import type { Paths } from '../paths.ts';
@@ -23,7 +23,7 @@ export class DockerPostgres implements Postgres {
     this.#paths = paths;
   }
 
-  async open(service: Service, options: { readonly spool: Spool; readonly mounts?: readonly string[] }): Promise<PostgresServer> {
+  async open(service: Service, options: ServerOptions): Promise<PostgresServer> {
     const stopped = notRunning(service);
     if (stopped) throw new PgbackupError('refused', stopped.message, { hint: stopped.hint });
     const container = await inspectContainer(service.containerId);
@@ -53,6 +53,13 @@ export class DockerPostgres implements Postgres {
       mounts: [...this.#spoolMount(options.spool), ...mounts.map((m) => ({ host: m.host, inside: m.inside, writable: false }))],
       env,
     });
+    const begun = new Map<string, Promise<Session>>();
+    if (options.snapshotOf !== undefined) {
+      const session = Session.open(sidecar, options.snapshotOf);
+      // It ends with the sidecar, taken or not.
+      session.catch(() => {});
+      begun.set(options.snapshotOf, session);
+    }
     try {
       const admin = await openAdmin(sidecar, service.login.database);
       const version = await readVersion(admin);
@@ -61,11 +68,13 @@ export class DockerPostgres implements Postgres {
         sidecar,
         spool: options.spool,
         admin,
+        begun,
         version,
         imageId: container.imageId,
         compressor: await findCompressor(sidecar, version),
         applicationName,
         mounts: new Map(mounts.map((m) => [m.path, m.inside])),
+        workSettings: workSettings(version.major),
         workEnv: { PGOPTIONS: sessionOptions(version.major) },
       });
     } catch (error) {
@@ -111,6 +120,11 @@ function laterSettings(major: number): [string, string][] {
   ];
 }
 
+/** And for whoever works on the database for long: a backend that waits for a lock sees that its client is gone only if it is told to look. */
+function workSettings(major: number): [string, string][] {
+  return [...(major >= 14 ? ([['client_connection_check_interval', '500']] as [string, string][]) : []), ...laterSettings(major)];
+}
+
 /**
  * What a server, a role or a database limits for the sake of its app must not end a backup or a restore in its middle.
  * An unknown version: what every version takes.
@@ -121,9 +135,7 @@ function sessionOptions(major: number | undefined): string {
     ['lock_timeout', '0'],
     ['idle_in_transaction_session_timeout', '0'],
     ['default_transaction_read_only', 'off'],
-    // A backend that waits for a lock does not notice that its client is gone unless it is told to look.
-    ...(major !== undefined && major >= 14 ? ([['client_connection_check_interval', '500']] as [string, string][]) : []),
-    ...laterSettings(major ?? 0),
+    ...workSettings(major ?? 0),
   ];
   return settings.map(([name, value]) => `-c ${name}=${value}`).join(' ');
 }

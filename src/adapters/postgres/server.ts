@@ -31,13 +31,16 @@ export interface ServerParts {
   readonly spool: Spool;
   /** A session on the maintenance database, used for all that is not inside one database. */
   readonly admin: Session;
+  /** Sessions begun early, by database: each is taken once. */
+  readonly begun: Map<string, Promise<Session>>;
   readonly version: ServerVersion;
   readonly imageId: string;
   readonly compressor: Compressor;
   readonly applicationName: (operation: string) => string;
   /** Files of this host by the path at which the sidecar sees them. */
   readonly mounts: ReadonlyMap<string, string>;
-  /** Given to every program that works on the database for long. */
+  /** Given to every program that works on the database for long, and set in a session that was begun before they were known. */
+  readonly workSettings: readonly (readonly [string, string])[];
   readonly workEnv: Readonly<Record<string, string>>;
 }
 
@@ -54,8 +57,10 @@ export class SidecarServer implements PostgresServer {
   }
 
   async openSnapshot(database: string): Promise<Snapshot> {
-    const { sidecar, spool, compressor, workEnv } = this.#parts;
-    return openSnapshot({ sidecar, spool, compressor, database, env: workEnv });
+    const { sidecar, spool, compressor, begun, workSettings, workEnv } = this.#parts;
+    const session = begun.get(database) ?? Session.open(sidecar, database);
+    begun.delete(database);
+    return openSnapshot({ sidecar, spool, compressor, database, env: workEnv }, await session, workSettings);
   }
 
   async databases(): Promise<readonly DatabaseSummary[]> {

@@ -3,12 +3,19 @@ import { PgbackupError } from '../../domain/errors.ts';
 import type { Dump, DumpRequest, RowCounts, Snapshot } from '../../ports.ts';
 import { lockedOut, startDump, type DumpSetup } from './dump.ts';
 import * as facts from './facts.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
 
-/** Opens a transaction and exports its snapshot, which pg_dump then works in too. @throws PgbackupError postgres. */
-export async function openSnapshot(setup: Omit<DumpSetup, 'snapshot'>): Promise<Snapshot> {
-  const session = await Session.open(setup.sidecar, setup.database, setup.env);
+/**
+ * Opens a transaction in a session, which it takes over, and exports its snapshot, which pg_dump then works in too.
+ * @throws PgbackupError postgres.
+ */
+export async function openSnapshot(
+  setup: Omit<DumpSetup, 'snapshot'>,
+  session: Session,
+  settings: readonly (readonly [string, string])[],
+): Promise<Snapshot> {
   try {
+    for (const [name, value] of settings) await session.run(`SET ${name} = ${value}`);
     // Rows that a policy hides must be an error, and not a smaller count.
     await session.run('SET row_security = off');
     await session.run('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
