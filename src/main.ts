@@ -13,7 +13,7 @@ import { exitCodeOf } from './cli/exit-code.ts';
 import { Output } from './cli/output.ts';
 import { runProgram } from './cli/program.ts';
 import type { Ports } from './ports.ts';
-import { PgbackupError } from './domain/errors.ts';
+import { messageOf, PgbackupError } from './domain/errors.ts';
 import { version } from './version.ts';
 
 const signalCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -43,6 +43,18 @@ function createPorts(output: Output, signal: AbortSignal): Ports {
   };
 }
 
+/** Why stdout did not take what was to be said: a full disk, say. Somebody who stopped reading is no such reason. */
+let unsaid: string | undefined;
+
+/** A directory that is gone, where somebody still stands, must not be in the way. */
+function standSomewhere(): void {
+  try {
+    process.cwd();
+  } catch {
+    process.chdir('/');
+  }
+}
+
 async function main(): Promise<number> {
   const output = new Output();
   const stop = new AbortController();
@@ -61,7 +73,9 @@ async function main(): Promise<number> {
     stop.abort(new PgbackupError('interrupted', 'Interrupted by the failure above'));
   });
   // The other end of the terminal may be gone; what runs must finish or be taken back all the same.
-  process.stdout.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') unsaid ??= messageOf(error);
+  });
   process.stderr.on('error', () => {});
   let ports: Ports | undefined;
   try {
@@ -74,6 +88,10 @@ async function main(): Promise<number> {
   }
 }
 
+standSomewhere();
 const code = await main();
 // Not left to the event loop: a docker client that is still closing must not keep the person waiting.
-process.stdout.write('', () => process.exit(code));
+process.stdout.write('', () => {
+  if (unsaid !== undefined) process.stderr.write(` !     Not all of the output could be written: ${unsaid}\n`);
+  process.exit(unsaid !== undefined && code === 0 ? 1 : code);
+});

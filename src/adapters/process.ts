@@ -26,6 +26,12 @@ export interface Child {
   kill(): void;
 }
 
+/**
+ * Where children start. Not where this process did: as user dokku it may stand in a directory that it cannot enter
+ * (root types the command in /root), or that is gone, and a child could then not be started there.
+ */
+const cwd = '/';
+
 const outputLimit = 64 * 1024 * 1024;
 
 function spawnFailure(command: string, cause: unknown): PgbackupError {
@@ -39,6 +45,7 @@ function spawnFailure(command: string, cause: unknown): PgbackupError {
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const { execa } = await import('execa');
   const result = await execa(command, args, {
+    cwd,
     reject: false,
     // As in `start`: a second Ctrl-C must not kill the very commands that take things back after the first.
     detached: true,
@@ -63,7 +70,12 @@ export async function runWithFile(
   descriptor: number,
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunResult> {
-  const child = spawn(command, args, { detached: true, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe', descriptor] });
+  const child = spawn(command, args, {
+    cwd,
+    detached: true,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe', descriptor],
+  });
   const stderr = child.stderr?.setEncoding('utf8').toArray();
   await once(child, 'close').catch((cause: unknown) => {
     throw spawnFailure(command, cause);
@@ -78,6 +90,7 @@ export async function runWithFile(
 export async function start(command: string, args: readonly string[], options: Omit<RunOptions, 'input'> = {}): Promise<Child> {
   const { execa } = await import('execa');
   const child = execa(command, args, {
+    cwd,
     reject: false,
     detached: true,
     stdin: 'pipe',
@@ -101,6 +114,7 @@ export function filter(command: string, args: readonly string[], input: Readable
   return Duplex.from(async function* () {
     const { execa } = await import('execa');
     const child = execa(command, args, {
+      cwd,
       input,
       buffer: { stdout: false },
       ...(signal && { cancelSignal: signal }),

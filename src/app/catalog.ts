@@ -22,6 +22,8 @@ export interface Catalog {
   /** Oldest first. */
   readonly entries: readonly CatalogEntry[];
   readonly problems: readonly CatalogProblem[];
+  /** Where it was read. */
+  readonly place: string;
 }
 
 /** Key of the folder of a backup: the host stands first, so that two hosts may share a storage. */
@@ -54,7 +56,7 @@ export async function readCatalog(storage: Storage, service: string | undefined)
     }
   }
   entries.sort((a, b) => compare(a.manifest.startedAt, b.manifest.startedAt) || compare(a.manifest.id, b.manifest.id));
-  return { entries, problems };
+  return { entries, problems, place: storage.place };
 }
 
 function compare(a: string, b: string): number {
@@ -65,13 +67,12 @@ function compare(a: string, b: string): number {
 export function findBackup(catalog: Catalog, service: string, id: string): CatalogEntry {
   const found = catalog.entries.find((entry) => entry.manifest.id === id);
   if (found) return found;
-  const storage = catalog.entries[0]?.storage.place;
-  const damaged = catalog.problems.find((problem) => problem.key.split('/')[2] === id);
+  const damaged = catalog.problems.find((problem) => idInKey(problem.key) === id);
   if (damaged)
     throw new PgbackupError('damaged', damaged.message, {
-      hint: 'Without its manifest an archive is no backup. It may still restore by its path, unproven.',
+      hint: `Without its manifest an archive is no backup. It may still restore by its path, unproven. To be rid of it: dokku pgbackup:delete ${service} ${id}`,
     });
-  throw new PgbackupError('not-found', `Backup ${id} of ${service} not found${storage === undefined ? '' : ` in ${storage}`}`, {
+  throw new PgbackupError('not-found', `Backup ${id} of ${service} not found in ${catalog.place}`, {
     hint: isBackupId(id)
       ? `List them: dokku pgbackup:list ${service}`
       : `An id looks like ${service}-20261120T031500Z-k3f9. List them: dokku pgbackup:list ${service}`,
@@ -80,7 +81,7 @@ export function findBackup(catalog: Catalog, service: string, id: string): Catal
 
 /**
  * The newest backup that the host itself has taken. Another host may share the storage, and have a service of the
- * same name with quite other data: its backups are taken by their id alone.
+ * same name with quite other data: its backups are taken by their id alone. Nor does one of some schemas stand in for the database.
  * @throws PgbackupError no-backup; damaged, when the manifest of a newer one cannot be read: an older one in its
  * place would be a silent loss of what was written in between.
  */
@@ -104,17 +105,25 @@ export function latestBackup(catalog: Catalog, service: string, host: string): C
       },
     );
   }
-  throw new PgbackupError('no-backup', `Service ${service} has no backup`, { hint: `Take one: dokku pgbackup:run ${service}` });
+  throw new PgbackupError('no-backup', `Service ${service} has no backup in ${catalog.place}`, {
+    hint: `Take one: dokku pgbackup:run ${service}`,
+  });
 }
 
-/** The newest backup in the catalog that the host has taken. */
+/** The newest backup in the catalog that the host has taken: of the whole database, if there is any such. */
 export function newestOf(catalog: Catalog, host: string): CatalogEntry | undefined {
-  return catalog.entries.findLast((entry) => hostOf(entry) === host);
+  const own = catalog.entries.filter((entry) => hostOf(entry) === host);
+  return own.findLast((entry) => entry.manifest.schemas.length === 0) ?? own.at(-1);
 }
 
 /** The host that took the backup, by where it lies: that decides whose it is, whatever the manifest says. */
 export function hostOf(entry: CatalogEntry): string {
   return entry.folder.split('/')[0] ?? '';
+}
+
+/** The id that a manifest's folder bears. */
+export function idInKey(key: string): string {
+  return key.split('/')[2] ?? '';
 }
 
 /** The time in the id of a backup's folder, which sorts; empty, where the folder bears no id. */

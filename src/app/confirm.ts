@@ -9,6 +9,16 @@ export interface Consent {
   readonly force: boolean;
 }
 
+/** Looks at `--confirm` alone: a wrong one is told before a long source is read. @throws PgbackupError confirmation. */
+export function checkConsent(name: string, { confirm }: Consent, verb: string): void {
+  if (confirm === undefined || confirm === name) return;
+  throw new PgbackupError(
+    'confirmation',
+    `${verb} refused: --confirm says "${confirm}", and the ${isBackupId(name) ? 'backup' : 'service'} is ${name}`,
+    { hint: `If ${name} is what you mean, add: --confirm ${name}` },
+  );
+}
+
 /**
  * Type-the-name confirmation, as Dokku asks for it before it destroys something.
  * @param verb for the refusal: `Restore`, `Undo`.
@@ -24,17 +34,8 @@ export async function confirmByName(
   stake: string,
   purpose = 'To go on',
 ): Promise<void> {
-  if (consent.confirm !== undefined) {
-    if (consent.confirm === name) return;
-    throw new PgbackupError(
-      'confirmation',
-      `${verb} refused: --confirm says "${consent.confirm}", and the ${isBackupId(name) ? 'backup' : 'service'} is ${name}`,
-      {
-        hint: `If ${name} is what you mean, add: --confirm ${name}`,
-      },
-    );
-  }
-  if (consent.force) return;
+  checkConsent(name, consent, verb);
+  if (consent.confirm === name || consent.force) return;
   const typed = await reporter.ask(`To proceed, type "${name}"`);
   if (typed === name) return;
   if (typed === undefined) {

@@ -83,7 +83,7 @@ export async function checkSource(ports: SourcePorts, server: PostgresServer, ta
   return inWordsOf(choice, target, async () => {
     if (inspected.format === 'sql') return checkSql(ports, choice, path, inspected, input, sha256);
     // Decoding shows a foreign archive to be whole; an own one was decoded when it was taken, and is the same by its checksum.
-    if (choice.kind === 'file') await server.decode(input);
+    if (choice.kind === 'file') await server.decode(input).catch((cause: unknown) => Promise.reject(namedAs(choice.label, cause)));
     const contents = await server.contents(input);
     if (choice.kind === 'backup') {
       const { manifest } = choice.entry;
@@ -96,6 +96,13 @@ export async function checkSource(ports: SourcePorts, server: PostgresServer, ta
       dropPublic: contents.createsPublic,
     };
   });
+}
+
+/** pg_restore tells what is wrong, and not with which file. */
+function namedAs(label: string, cause: unknown): unknown {
+  if (!(cause instanceof PgbackupError) || cause.code !== 'damaged') return cause;
+  const message = cause.message.replace(/^The archive is damaged/, `${label} is damaged`);
+  return new PgbackupError('damaged', message, { cause, hint: 'Get a whole copy: what there is of this one is not restored' });
 }
 
 type FileChoice = Extract<SourceChoice, { kind: 'file' }>;

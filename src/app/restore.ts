@@ -1,4 +1,4 @@
-import { PgbackupError } from '../domain/errors.ts';
+import { messageOf, PgbackupError } from '../domain/errors.ts';
 import { totalRows } from '../domain/manifest.ts';
 import { isServiceName, type ServiceName } from '../domain/names.ts';
 import { planRestore, type AppNow, type RestorePlan } from '../domain/restore-plan.ts';
@@ -7,7 +7,7 @@ import { parseSettings } from '../domain/settings.ts';
 import type { Ports, PostgresServer, Spool, SwapBlockers } from '../ports.ts';
 import { abortable } from './abortable.ts';
 import { findBackup, latestBackup, openStorage, readCatalog, type CatalogEntry } from './catalog.ts';
-import { confirmByName, type Consent } from './confirm.ts';
+import { checkConsent, confirmByName, type Consent } from './confirm.ts';
 import { operate, type Operation, type OperationPorts } from './operation.ts';
 import { checkSource, readSource, type CheckedSource, type SourceChoice } from './restore-source.ts';
 import { resolveService, type Target } from './resolve.ts';
@@ -62,6 +62,7 @@ export async function restore(ports: RestorePorts, request: RestoreRequest): Pro
   const service = request.into === undefined && found ? found : await resolveService(ports, { target: request.into ?? owner });
   const stopped = notRunning(service);
   if (stopped) throw new PgbackupError('refused', `Restore refused: ${stopped.message}`, { hint: stopped.hint });
+  checkConsent(service.name, request, 'Restore');
   return operate(
     ports,
     service,
@@ -109,6 +110,7 @@ async function restoreInto(
     Promise.all([checkSource(ports, server, request.target, read), readServer(server, service.login.database)]),
   );
   const plan = await makePlan(ports, service, server.version.major, found, checked);
+  if (found.live) for (const sql of request.checks) await mustParse(server, service.login.database, sql);
   for (const [label, text] of plan.lines) ports.reporter.detail(`${`${label}:`.padEnd(14)} ${text}`);
   for (const warning of plan.warnings) ports.reporter.warn(warning);
   if (request.dryRun) return { kind: 'planned', plan, service: service.name };
@@ -174,6 +176,17 @@ async function chooseSource(ports: RestorePorts, request: RestoreRequest, owner:
         source.kind === 'id' ? findBackup(catalog, owner, source.id) : latestBackup(catalog, owner, ports.host.id);
       return { kind: 'backup', entry };
     }
+  }
+}
+
+/** A check with a slip of the pen fails now, and not after the whole restore. @throws PgbackupError usage. */
+async function mustParse(server: PostgresServer, live: string, sql: string): Promise<void> {
+  try {
+    await server.scalar(live, `SELECT * FROM (\n${sql.trim().replace(/;+$/, '')}\n) AS unread LIMIT 0`);
+  } catch (cause) {
+    // Anything else may be for want of what the backup has, and the live database has not.
+    if (/syntax error/.test(messageOf(cause)))
+      throw new PgbackupError('usage', `--check "${sql}" is no query: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -11,7 +11,7 @@ export function parseLabels(values: readonly string[]): Record<string, string> {
     const [, key, value] = match ?? [];
     if (key === undefined || value === undefined) {
       throw new PgbackupError('usage', `--label "${text}" is not of the form key=value`, {
-        hint: 'A key is a small letter and then letters, digits, _ . or -: --label level=1200',
+        hint: 'A key is a small letter and then small letters, digits, _ . or -; a value is at most 200 letters, digits, spaces and _ . : / @ + -: --label level=1200',
       });
     }
     if (Object.hasOwn(labels, key)) throw new PgbackupError('usage', `--label ${key} is given twice`);
@@ -25,6 +25,16 @@ export function parseNumber(text: string | undefined, option: string, low: numbe
   if (text === undefined) return undefined;
   if (/^\d{1,6}$/.test(text) && Number(text) >= low && Number(text) <= high) return Number(text);
   throw new PgbackupError('usage', `${option} takes a whole number from ${low} to ${high}, not "${text}"`);
+}
+
+/** The queries of `--check`. @throws PgbackupError usage. */
+export function parseChecks(queries: readonly string[]): readonly string[] {
+  for (const sql of queries) {
+    if (sql.trim() === '') throw new PgbackupError('usage', 'A --check is empty');
+    // psql would take it for one of its own commands.
+    if (sql.trimStart().startsWith('\\')) throw new PgbackupError('usage', `--check "${sql}" is a command of psql, not a query`);
+  }
+  return queries;
 }
 
 /** A SHA-256 in hex. @throws PgbackupError usage. */
@@ -42,12 +52,12 @@ export function parseNote(text: string | undefined): string | null {
 }
 
 /** What to restore, from the words of the command line. @throws PgbackupError usage. */
-export function parseSource(word: string | undefined, latest: boolean, sha256: string | undefined): RequestedSource {
+export function parseSource(word: string | undefined, latest: boolean, sha256: string | undefined, target: string): RequestedSource {
   if (latest && word !== undefined) throw new PgbackupError('usage', `Give either --latest or a source, not both ("${word}")`);
   if (latest || word === undefined) {
     if (!latest)
       throw new PgbackupError('usage', 'Say what to restore: a backup id, a file, - for standard input, or --latest', {
-        hint: 'List the backups: dokku pgbackup:list <target>',
+        hint: `List the backups: dokku pgbackup:list ${target}`,
       });
     if (sha256 !== undefined) throw new PgbackupError('usage', '--sha256 is for files: a backup has its checksum in its manifest');
     return { kind: 'latest' };

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 
 import { PgbackupError } from '../../domain/errors.ts';
 import type { DumpFormat, InspectedSource, Wrapping } from '../../domain/source.ts';
+import { shellWord } from '../files.ts';
 import { openSource, sourceError } from './open-source.ts';
 import { SNIFF_BYTES, sniff } from './sniff.ts';
 import { findDump } from './tar-member.ts';
@@ -96,7 +97,7 @@ function requireCustom(head: Buffer, path: string): void {
 
 function encrypted(kind: 'gpg' | 'age', path: string): PgbackupError {
   return new PgbackupError('damaged', `${path} is encrypted (${kind}), and no key for it is known here.`, {
-    hint: `Decrypt it first: ${kind} -d ${path} | dokku pgbackup:restore <target> -`,
+    hint: `Decrypt it first: ${kind} -d ${shellWord(path)} | dokku pgbackup:restore <target> - --confirm <target>`,
   });
 }
 

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 
 import { messageOf, PgbackupError } from '../../domain/errors.ts';
 import type { InspectedSource, Wrapping } from '../../domain/source.ts';
+import { shellWord } from '../files.ts';
 import { readMember } from './tar-member.ts';
 import { decompress, type SourceDeps } from './unwrap.ts';
 
@@ -80,7 +81,11 @@ export function sourceError(error: unknown, path: string, wrappings: readonly Wr
       cause: error,
     });
   }
-  if (code === 'ENOENT') return new PgbackupError('not-found', `There is no file ${path}.`, { cause: error });
+  if (code === 'ENOENT')
+    return new PgbackupError('not-found', `There is no file ${path}`, {
+      cause: error,
+      hint: 'If a backup is meant, its id is listed by: dokku pgbackup:list <target>',
+    });
   if (code === 'EACCES' || code === 'EPERM') {
     return new PgbackupError('refused', `${path} cannot be read: permission denied.`, {
       hint: `Hand its bytes in instead: dokku pgbackup:restore <target> - --confirm <target> < ${shellWord(path)}`,
@@ -105,11 +110,6 @@ export function sourceError(error: unknown, path: string, wrappings: readonly Wr
     hint: 'Take another copy of it; what there is of this one is not restored.',
     cause: error,
   });
-}
-
-/** A path as it has to be typed. */
-function shellWord(path: string): string {
-  return /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** A failed program carries the cause of its failure to start, or to be fed, inside. */

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { messageOf, PgbackupError } from '../../domain/errors.ts';
 import type { Storage, StoredObject } from '../../ports.ts';
-import { isMissing, syncFolder } from '../files.ts';
+import { isMissing, shellWord, syncFolder } from '../files.ts';
 
 const partialSuffix = '.partial';
 /** Bytes after which what was written is sent to the disk, so that the fsync at the end has little left to do. */
@@ -165,7 +165,7 @@ export class LocalStorage implements Storage {
     } catch (cause) {
       throw new PgbackupError('storage', `The directory of the backups, ${this.place}, cannot be read by user dokku: ${messageOf(cause)}`, {
         cause,
-        hint: `Is its disk mounted? To make it, as root: install -d -m 0750 -o dokku -g dokku ${this.place}; user dokku must be able to enter every directory above it, too`,
+        hint: unusable(this.place, codeOf(cause)),
       });
     }
   }
@@ -175,13 +175,13 @@ export class LocalStorage implements Storage {
   }
 
   #failure(verb: string, key: string, cause: unknown): PgbackupError {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const code = codeOf(cause);
     if (verb === 'read' && (isMissing(cause) || code === 'EISDIR')) return this.#missing(key, cause);
     const hints: Readonly<Record<string, string>> = {
       ENOSPC: `The disk of ${this.place} is full: free some space, or choose another place: dokku pgbackup:set --global backup-dir <path>`,
       EDQUOT: `The quota of user dokku on the disk of ${this.place} is used up`,
-      EACCES: `User dokku may not ${verb} there: chown dokku:dokku ${this.place} (and what lies in it, if it is only backups)`,
-      EPERM: `User dokku may not ${verb} there: chown dokku:dokku ${this.place} (and what lies in it, if it is only backups)`,
+      EACCES: forbidden(verb, this.place),
+      EPERM: forbidden(verb, this.place),
       EROFS: `The disk of ${this.place} is mounted read-only`,
     };
     const hint = hints[code];
@@ -190,6 +190,23 @@ export class LocalStorage implements Storage {
       ...(hint !== undefined && { hint }),
     });
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** Never a change of what is there already: it may be somebody else's, or root's home. */
+function forbidden(verb: string, place: string): string {
+  const own = shellWord(join(place, 'pgbackup'));
+  return `User dokku may not ${verb} there: see whose it is (ls -ld ${shellWord(place)}). For a directory of user dokku's own, as root: install -d -m 0750 -o dokku -g dokku ${own}; then set backup-dir to it. Every directory above it must let user dokku through`;
+}
+
+function unusable(place: string, code: string): string {
+  if (code === 'ENOENT')
+    return `Is its disk mounted? To make it, as root: install -d -m 0750 -o dokku -g dokku ${shellWord(place)}; user dokku must be able to enter every directory above it, too`;
+  if (code === 'ENOTDIR') return 'It, or something above it, is a file: give a directory';
+  return forbidden('read', place);
 }
 
 /** The folder part of a prefix, with its slash. */

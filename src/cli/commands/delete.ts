@@ -1,6 +1,7 @@
-import { deleteBackup } from '../../app/delete.ts';
+import { findBackup, openStorage } from '../../app/catalog.ts';
+import { deleteBackup, deleteUnreadable } from '../../app/delete.ts';
 import { confirmOptions, formatOption, serviceOption, type CommandSpec } from '../spec.ts';
-import { targetBackup } from './catalog-target.ts';
+import { targetCatalog } from './catalog-target.ts';
 
 export const deleteCommand: CommandSpec = {
   verb: 'delete',
@@ -11,9 +12,12 @@ export const deleteCommand: CommandSpec = {
   examples: ['dokku pgbackup:delete shop shop-20261120T031500Z-k3f9'],
   run: async ({ output, ports: open }, args) => {
     const ports = await open();
-    const { catalog, entry } = await targetBackup(ports, args);
-    await deleteBackup(ports, catalog, entry, { confirm: args.text('confirm'), force: args.flag('force') });
-    if (output.options.json) return output.json({ deleted: entry.manifest.id });
-    output.result(`Backup ${entry.manifest.id} is deleted`, []);
+    const id = args.required(1);
+    const consent = { confirm: args.text('confirm'), force: args.flag('force') };
+    const { service, catalog } = await targetCatalog(ports, args);
+    if (!(await deleteUnreadable(ports, service, catalog, await openStorage(ports, service), id, consent)))
+      await deleteBackup(ports, catalog, findBackup(catalog, service, id), consent);
+    if (output.options.json) return output.json({ deleted: id });
+    output.result(`Backup ${id} is deleted`, []);
   },
 };

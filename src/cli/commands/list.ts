@@ -1,4 +1,4 @@
-import { hostOf, openStorage, readCatalog, type CatalogEntry } from '../../app/catalog.ts';
+import { hostOf, openStorage, readCatalog, type Catalog } from '../../app/catalog.ts';
 import { totalRows } from '../../domain/manifest.ts';
 import { formatBytes, formatCount, formatTime } from '../../domain/format.ts';
 import type { Output } from '../output.ts';
@@ -21,19 +21,21 @@ export const list: CommandSpec = {
       target === undefined ? await readCatalog(await openStorage(ports, undefined), undefined) : (await targetCatalog(ports, args)).catalog;
     if (target === undefined) for (const problem of catalog.problems) output.warn(problem.message);
     if (output.options.json) return output.json(catalog.entries.map((entry) => ({ ...entry.manifest, storage: entry.storage.name })));
-    present(output, catalog.entries, target);
+    present(output, catalog, target);
   },
 };
 
-function present(output: Output, entries: readonly CatalogEntry[], target: string | undefined): void {
+function present(output: Output, { entries, place }: Catalog, target: string | undefined): void {
   if (entries.length === 0) {
-    output.detail(`No backups. Take one: dokku pgbackup:run ${target ?? '<target>'}`);
+    output.detail(`No backups in ${place}. Take one: dokku pgbackup:run ${target ?? '<target>'}`);
     return;
   }
   // Two hosts may share a storage: whose a backup is must be seen, for only the own ones are taken by --latest.
   const shared = new Set(entries.map(hostOf)).size > 1;
+  // So must be that one is not of the whole database.
+  const partial = entries.some(({ manifest }) => manifest.schemas.length > 0);
   output.table(
-    ['ID', 'TAKEN', 'SIZE', 'ROWS', 'CODE', 'LABELS', ...(shared ? ['HOST'] : [])],
+    ['ID', 'TAKEN', 'SIZE', 'ROWS', 'CODE', 'LABELS', ...(partial ? ['SCHEMAS'] : []), ...(shared ? ['HOST'] : [])],
     entries.map((entry) => {
       const { manifest } = entry;
       return [
@@ -43,6 +45,7 @@ function present(output: Output, entries: readonly CatalogEntry[], target: strin
         formatCount(totalRows(manifest.rows)),
         manifest.apps.map((app) => app.sha?.slice(0, 10) ?? '-').join(',') || '-',
         formatLabels(manifest.labels),
+        ...(partial ? [manifest.schemas.join(',') || 'all'] : []),
         ...(shared ? [hostOf(entry)] : []),
       ];
     }),

@@ -1,7 +1,7 @@
 import { PgbackupError } from '../../domain/errors.ts';
 import { restore as restoreDatabase, type RestoreResult } from '../../app/restore.ts';
 import type { Output } from '../output.ts';
-import { parseNumber, parseSha256, parseSource } from '../parse.ts';
+import { parseChecks, parseNumber, parseSha256, parseSource } from '../parse.ts';
 import { formatSeconds } from '../present.ts';
 import { formatTables, formatCount, formatTime } from '../../domain/format.ts';
 import { confirmOptions, formatOption, serviceOption, type CommandSpec } from '../spec.ts';
@@ -24,7 +24,7 @@ export const restore: CommandSpec = {
     { flags: '--jobs <n>', summary: 'parallel jobs' },
     { flags: '--check <sql>', summary: 'a query whose first value must be neither false nor NULL in the restored database', repeats: true },
     { flags: '--sha256 <hex>', summary: 'the checksum that a file must have' },
-    { flags: '--dry-run', summary: 'check everything; show the plan; change nothing' },
+    { flags: '--dry-run', summary: 'check everything; show the plan; change nothing; exit code 5 where the restore would be refused' },
     ...confirmOptions,
     formatOption,
   ],
@@ -36,7 +36,7 @@ export const restore: CommandSpec = {
   run: async (context, args) => {
     const { output, ports } = context;
     const sha256 = parseSha256(args.text('sha256'));
-    const source = parseSource(args.optional(1), args.flag('latest'), sha256);
+    const source = parseSource(args.optional(1), args.flag('latest'), sha256, args.required(0));
     if (source.kind === 'id' && sha256 !== undefined)
       throw new PgbackupError('usage', '--sha256 is for files: a backup has its checksum in its manifest');
     const jobs = parseNumber(args.text('jobs'), '--jobs', 1, 64);
@@ -49,24 +49,25 @@ export const restore: CommandSpec = {
       online: args.flag('online'),
       stopApp: args.flag('stopApp'),
       jobs,
-      checks: args.list('check'),
+      checks: parseChecks(args.list('check')),
       sha256,
       dryRun: args.flag('dryRun'),
       confirm: args.text('confirm'),
       force: args.flag('force'),
     });
-    if (output.options.json) return output.json(result);
-    present(output, result, args.required(0));
+    if (output.options.json) output.json(result);
+    else present(output, result, args.required(0));
+    const [refusal] = result.kind === 'planned' ? result.plan.refusals : [];
+    if (refusal) throw new PgbackupError('refused', `Dry run: the restore would be refused: ${refusal.message}`, { hint: refusal.hint });
   },
 };
 
 function present(output: Output, result: RestoreResult, target: string): void {
   if (result.kind === 'planned') {
-    for (const refusal of result.plan.refusals) output.warn(`Would be refused: ${refusal.message}\n${refusal.hint}`);
-    if (output.options.quiet) return;
-    output.line(
-      `=====> Dry run: nothing has been changed${result.plan.refusals.length > 0 ? '' : '; without --dry-run the restore would go on'}`,
-    );
+    const [refusal, ...more] = result.plan.refusals;
+    for (const other of more) output.warn(`${other.message}. ${other.hint}`);
+    if (!output.options.quiet && !refusal)
+      output.line('=====> Dry run: nothing has been changed; without --dry-run the restore would go on');
     return;
   }
   const compared =

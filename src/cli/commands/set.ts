@@ -2,7 +2,7 @@ import { resolveService } from '../../app/resolve.ts';
 import { setSetting } from '../../app/settings.ts';
 import { PgbackupError } from '../../domain/errors.ts';
 import { settingRules, checkSetting } from '../../domain/settings.ts';
-import type { CommandSpec } from '../spec.ts';
+import { serviceOption, type CommandSpec } from '../spec.ts';
 
 export const set: CommandSpec = {
   verb: 'set',
@@ -11,7 +11,7 @@ export const set: CommandSpec = {
   details: `With --global in place of the target: for every service that has no value of its own. Without a value: back to the default.\n\nSettings:\n${settingRules
     .map((rule) => `  ${rule.key.padEnd(18)} ${rule.summary}${rule.fallback === '' ? '' : ` (default ${rule.fallback})`}`)
     .join('\n')}`,
-  options: [{ flags: '--global', summary: 'for all services' }],
+  options: [{ flags: '--global', summary: 'for all services' }, serviceOption],
   examples: [
     'dokku pgbackup:set shop keep-previous 7d',
     'dokku pgbackup:set --global backup-dir /mnt/backups',
@@ -29,7 +29,10 @@ export const set: CommandSpec = {
       throw new PgbackupError('usage', 'Name a setting', { hint: 'They are listed by: dokku pgbackup:help set' });
     if (args.flag('global') && words.length > 2) throw new PgbackupError('usage', 'Give either a target or --global');
     checkSetting(key, value ?? '');
-    const scope = target === '--global' ? '--global' : (await resolveService(ports, { target })).name;
+    const service = args.text('service');
+    if (args.flag('global') && service !== undefined) throw new PgbackupError('usage', 'Give either --service or --global');
+    const scope =
+      target === '--global' ? '--global' : (await resolveService(ports, { target, ...(service !== undefined && { service }) })).name;
     await setSetting(ports, scope, key, value);
     if (output.options.quiet) return;
     if (key === 'backup-dir') output.detail('Backups taken before stay where they are, and are listed again when the setting leads there');

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { give, type Said } from '../../tools/command.ts';
 import { forgetDokkuOptions, Shell } from '../../tools/shell.ts';
-import { Faults } from '../../twins/faults.ts';
+import { Faults, type Fault } from '../../twins/faults.ts';
 import { shop } from '../../twins/world.ts';
 
 let shell: Shell;
@@ -24,7 +24,7 @@ describe('the catalog', () => {
 
   it('lists nothing where there is nothing', async () => {
     expect(await shell.dokku('pgbackup:list shop')).toEqual({
-      out: '       No backups. Take one: dokku pgbackup:run shop\n',
+      out: '       No backups in memory. Take one: dokku pgbackup:run shop\n',
       err: '',
       exit: 0,
     });
@@ -118,6 +118,62 @@ describe('the catalog', () => {
     });
   });
 
+  it.each([0, 1])(
+    'with --all counts a backup whose manifest cannot be read among the damaged, be it the oldest or the newest',
+    async (which) => {
+      const ids = [await shell.run()];
+      shell.world.advance(60);
+      ids.push(await shell.run());
+      const lost = ids[which] ?? '';
+      await shell.overwrite(`host-a/shop/${lost}/manifest.json`, Buffer.from('{'));
+      const said = await shell.dokku('pgbackup:verify shop --all');
+      expect(said).toMatchObject({ exit: 8, err: expect.stringContaining(`1 of 2 backups are damaged: ${lost}`) });
+      expect(said.out).toContain('=====> 1 of 2 backups are whole');
+      const json = await shell.dokku('pgbackup:verify shop --all --format json');
+      expect(JSON.parse(json.out)).toMatchObject({ verified: [{ id: ids[1 - which] }], failed: [{ id: lost }] });
+    },
+  );
+
+  it('calls nothing damaged that could not be looked at', async () => {
+    await shell.run();
+    shell.world.advance(60);
+    await shell.run();
+    await shell.dokku('pgbackup:verify shop --all');
+    const fault: Fault = { index: shell.calls.indexOf('postgres.decodeOffline'), effect: 'none', scope: 'once' };
+    const said = await give(['pgbackup:verify', 'shop', '--all'], () => shell.world.boot(new Faults(fault)).ports);
+    expect(said).toMatchObject({ exit: 9, err: expect.stringContaining('injected') });
+    expect(said.err).not.toContain('damaged');
+    expect((await shell.dokku('pgbackup:verify nothing --all')).exit).toBe(4);
+  });
+
+  it('marks backups of some schemas, and takes none of them for the newest', async () => {
+    const whole = await shell.run();
+    expect((await shell.dokku('pgbackup:list shop')).out).not.toContain('SCHEMAS');
+    shell.world.advance(60);
+    const part = await shell.run(' --schema public');
+    const { out } = await shell.dokku('pgbackup:list shop');
+    expect(out).toMatch(new RegExp(`${whole} .* all\n`));
+    expect(out).toMatch(new RegExp(`${part} .* public\n`));
+    expect((await shell.dokku('pgbackup:info shop')).out).toContain(`=====> Backup ${whole}`);
+    expect(await shell.dokku(`pgbackup:delete shop ${whole} --confirm ${whole}`)).toMatchObject({ exit: 5 });
+    expect((await shell.dokku(`pgbackup:delete shop ${part} --confirm ${part}`)).exit).toBe(0);
+    expect((await shell.dokku('pgbackup:restore shop --latest --force')).exit).toBe(0);
+  });
+
+  it('deletes what is left of a backup whose manifest cannot be read, and leaves others alone', async () => {
+    const first = await shell.run();
+    shell.world.advance(60);
+    const second = await shell.run();
+    await shell.overwrite(`host-a/shop/${second}/manifest.json`, Buffer.from('{'));
+    expect(await shell.dokku(`pgbackup:delete shop ${second}`)).toMatchObject({
+      exit: 5,
+      err: expect.stringContaining(`--confirm ${second}`),
+    });
+    expect((await shell.dokku(`pgbackup:delete shop ${second} --confirm ${second}`)).exit).toBe(0);
+    expect(await shell.dokku('pgbackup:list shop')).toMatchObject({ err: '', out: expect.stringContaining(first) });
+    expect((await shell.dokku('pgbackup:verify shop --all')).out).toContain('1 of 1 backups are whole');
+  });
+
   it('deletes one: by its id typed, never the newest without force, and nothing else', async () => {
     const first = await shell.run();
     shell.world.advance(60);
@@ -148,6 +204,7 @@ describe('settings and reports', () => {
     ['pgbackup:set web jobs 2', 'shop', 'jobs', '2'],
     ['pgbackup:set --global backup-dir /mnt/my_backups', '--global', 'backup-dir', '/mnt/my backups'],
     ['pgbackup:set backup-dir /mnt/b --global', '--global', 'backup-dir', '/mnt/b'],
+    ['pgbackup:set web jobs 2 --service shop', 'shop', 'jobs', '2'],
   ])('%s', async (line, scope, key, value) => {
     expect((await shell.dokku(line)).exit).toBe(0);
     expect(shell.world.disk.settings.get(scope)?.get(key)).toBe(value);

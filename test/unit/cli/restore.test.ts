@@ -113,9 +113,11 @@ describe('pgbackup:restore', () => {
   it('with --dry-run says what would be refused', async () => {
     shell.world.freeBytes = 1;
     const said = await shell.dokku('pgbackup:restore shop --latest --dry-run');
-    expect(said).toMatchObject({ exit: 0, err: expect.stringContaining('Would be refused: Not enough disk') });
+    expect(said).toMatchObject({ exit: 5, err: expect.stringContaining('Dry run: the restore would be refused: Not enough disk') });
     expect(said.out).not.toContain('would go on');
-    expect(JSON.parse((await shell.dokku('pgbackup:restore shop --latest --dry-run --format json')).out).plan.refusals).toHaveLength(1);
+    const json = await shell.dokku('pgbackup:restore shop --latest --dry-run --format json');
+    expect(JSON.parse(json.out).plan.refusals).toHaveLength(1);
+    expect(json.exit).toBe(5);
   });
 
   it.each([
@@ -131,6 +133,17 @@ describe('pgbackup:restore', () => {
     expect(said.exit).toBe(5);
     expect(said.err).toMatch(message);
     expect([shell.live, shell.world.disk.journals.size]).toEqual(['broken', 0]);
+  });
+
+  it.each(['', '_', '\\!_touch_/tmp/x'])('with --check "%s" is refused before anything is looked at', async (check) => {
+    const said = await shell.dokku(`pgbackup:restore shop --latest --force --check ${check}`);
+    expect(said.exit).toBe(2);
+    expect(shell.calls).toEqual([]);
+  });
+
+  it('with a wrong --confirm is refused before the source is read', async () => {
+    expect((await shell.dokku('pgbackup:restore shop --latest --confirm web')).exit).toBe(5);
+    expect(shell.calls.filter((call) => /sources|postgres/.test(call))).toEqual([]);
   });
 
   it('puts the apps back before it drops what an earlier restore kept, and has the server write to its disk before that', async () => {
@@ -177,7 +190,7 @@ describe('pgbackup:restore', () => {
     shell.world.addService('fresh', []);
     expect(await shell.dokku('pgbackup:restore fresh --latest --force')).toMatchObject({
       exit: 4,
-      err: ' !     Service fresh has no backup\n !     Take one: dokku pgbackup:run fresh\n',
+      err: ' !     Service fresh has no backup in memory\n !     Take one: dokku pgbackup:run fresh\n',
     });
   });
 

@@ -96,7 +96,7 @@ describe('inspectSource answers what is no dump', () => {
     const path = fixture('dokku-postgres-1.48.0-postgres-18.tgz.gpg');
     expect(await failure(() => inspectSource(path, deps))).toMatchObject({
       code: 'damaged',
-      hint: `Decrypt it first: gpg -d ${path} | dokku pgbackup:restore <target> -`,
+      hint: `Decrypt it first: gpg -d ${path} | dokku pgbackup:restore <target> - --confirm <target>`,
     });
   });
 
