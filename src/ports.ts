@@ -171,6 +171,8 @@ export interface Snapshot extends AsyncDisposable {
   /** Exact rows per table. Empty schemas: all. */
   countRows(schemas: readonly string[]): Promise<RowCounts>;
   dump(request: DumpRequest): Promise<Dump>;
+  /** Tables that TRUNCATE or a rewrite has emptied for this snapshot too, at some moment since it was taken. */
+  rewrittenTables(): Promise<readonly string[]>;
 }
 
 /** A dump to be restored, ready to be read by pg_restore or psql in the sidecar. */

@@ -4,7 +4,7 @@ import { formatManifest, type Manifest } from '../domain/manifest.ts';
 import { ownDatabasePrefix } from '../domain/previous.ts';
 import type { Service } from '../domain/service.ts';
 import { parseSettings } from '../domain/settings.ts';
-import type { Dump, Ports, RowCounts, Snapshot, Storage } from '../ports.ts';
+import type { Dump, DumpRequest, Ports, PostgresServer, RowCounts, Snapshot, Storage } from '../ports.ts';
 import { abortable } from './abortable.ts';
 import { backupFolder } from './catalog.ts';
 import { dropExpired, operate, type Operation, type OperationPorts } from './operation.ts';
@@ -71,15 +71,7 @@ async function backUp(ports: BackupPorts, request: BackupRequest, service: Servi
       ports.reporter.warn(
         `The service also holds ${others.map((d) => d.name).join(', ')}: a backup holds database ${service.login.database} alone`,
       );
-    await using snapshot = await server.openSnapshot(service.login.database);
-    const facts = await abortable(ports.signal, snapshot.facts());
-    const unknown = request.schemas.find((schema) => !facts.schemas.includes(schema));
-    if (unknown !== undefined) {
-      throw new PgbackupError('not-found', `Database ${service.login.database} has no schema "${unknown}"`, {
-        hint: `It has: ${facts.schemas.join(', ')}`,
-      });
-    }
-    const { dump, rows, sent } = await dumpAndCount(ports, snapshot, storage, folder, {
+    const { facts, dump, rows, sent } = await dumpConsistently(ports, server, service, storage, folder, {
       schemas: request.schemas,
       compressionLevel: settings.compressionLevel,
       lockTimeout: settings.lockTimeout,
@@ -123,6 +115,7 @@ async function backUp(ports: BackupPorts, request: BackupRequest, service: Servi
     };
     ports.signal.throwIfAborted();
     await storage.put(`${folder}manifest.json`, bytesOf(formatManifest(manifest)));
+    await mustLieBeside(storage, folder + dump.file, stored.bytes);
     done = { manifest, place: `${storage.place}/${folder}`, seconds: (finishedAt.getTime() - operation.startedAt.getTime()) / 1000 };
   } catch (error) {
     await takeBack(ports, service, storage, folder);
@@ -147,6 +140,54 @@ async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
+/** What lies behind a path can change: a disk that is unmounted meanwhile, a link that is turned. @throws PgbackupError storage. */
+async function mustLieBeside(storage: Storage, archive: string, bytes: number): Promise<void> {
+  if ((await storage.head(archive))?.size === bytes) return;
+  throw new PgbackupError('storage', `The archive is no longer where its manifest is: ${storage.place}/${archive}`, {
+    hint: `Was the disk of ${storage.place} mounted, unmounted or exchanged meanwhile? Then run the backup again`,
+  });
+}
+
+type Facts = Awaited<ReturnType<Snapshot['facts']>>;
+
+/**
+ * A dump whose rows were counted in the same state of the database. Where a table was truncated meanwhile the two may
+ * have seen different things, in spite of their common snapshot: then it is done once more.
+ * @throws PgbackupError not-found (a schema), postgres, and whatever the storage throws.
+ */
+async function dumpConsistently(
+  ports: Pick<Ports, 'reporter' | 'signal'>,
+  server: PostgresServer,
+  service: Service,
+  storage: Storage,
+  folder: string,
+  request: DumpRequest,
+): Promise<{ facts: Facts; dump: Dump; rows: RowCounts; sent: Stored }> {
+  const { database } = service.login;
+  for (let attempt = 1; ; attempt += 1) {
+    await using snapshot = await server.openSnapshot(database);
+    const facts = await abortable(ports.signal, snapshot.facts());
+    const unknown = request.schemas.find((schema) => !facts.schemas.includes(schema));
+    if (unknown !== undefined) {
+      throw new PgbackupError('not-found', `Database ${database} has no schema "${unknown}"`, {
+        hint: `It has: ${facts.schemas.join(', ')}`,
+      });
+    }
+    const done = await dumpAndCount(ports, snapshot, storage, folder, request);
+    const rewritten = await abortable(ports.signal, snapshot.rewrittenTables());
+    if (rewritten.length === 0) return { facts, ...done };
+    await storage.delete(folder + done.dump.file);
+    const which =
+      rewritten.length > 3 ? `${rewritten.length} tables were` : `${rewritten.join(', ')} ${rewritten.length > 1 ? 'were' : 'was'}`;
+    if (attempt > 1) {
+      throw new PgbackupError('postgres', `${which} truncated or rewritten while the backup ran, now for the second time`, {
+        hint: 'No snapshot withstands that (TRUNCATE is not MVCC-safe): take the backup at another time than the job that does it',
+      });
+    }
+    ports.reporter.warn(`${which} truncated or rewritten while the backup ran, which no snapshot withstands: it begins anew`);
+  }
+}
+
 interface Stored {
   readonly bytes: number;
   readonly sha256: string;
@@ -158,7 +199,7 @@ async function dumpAndCount(
   snapshot: Snapshot,
   storage: Storage,
   folder: string,
-  request: Parameters<Snapshot['dump']>[0],
+  request: DumpRequest,
 ): Promise<{ dump: Dump; rows: RowCounts; sent: Stored }> {
   const dump = await snapshot.dump(request);
   const key = folder + dump.file;

@@ -40,7 +40,9 @@ export function archiveKey(entry: CatalogEntry): string {
 export async function readCatalog(storage: Storage, service: string | undefined): Promise<Catalog> {
   const entries: CatalogEntry[] = [];
   const problems: CatalogProblem[] = [];
-  for await (const key of storage.list('')) {
+  const keys = new Set<string>();
+  for await (const key of storage.list('')) keys.add(key);
+  for (const key of keys) {
     const [, owner, id, file, ...deeper] = key.split('/');
     if (file !== 'manifest.json' || deeper.length > 0 || (service !== undefined && owner !== service)) continue;
     const folder = key.slice(0, -file.length);
@@ -50,6 +52,8 @@ export async function readCatalog(storage: Storage, service: string | undefined)
       if (manifest.id !== id || manifest.service.name !== owner) {
         throw new PgbackupError('damaged', `The manifest ${where} is that of another backup (${manifest.id} of ${manifest.service.name})`);
       }
+      if (!keys.has(folder + manifest.archive.file))
+        throw new PgbackupError('damaged', `The archive of backup ${id} is gone: ${storage.place}/${folder}${manifest.archive.file}`);
       entries.push({ manifest, storage, folder });
     } catch (error) {
       problems.push({ key, message: messageOf(error) });

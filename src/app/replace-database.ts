@@ -8,6 +8,7 @@ import { compareRows } from '../domain/rows.ts';
 import type { Service } from '../domain/service.ts';
 import type { Ports, PostgresServer, RestoreInput, RestoreOptions, RowCounts } from '../ports.ts';
 import { abortable } from './abortable.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { exchange } from './exchange.ts';
 import type { Operation, OperationPorts } from './operation.ts';
 import { quiesceApps, readAppStates } from './quiesce.ts';
@@ -100,10 +101,13 @@ async function build(
   ports.reporter.step(`Restoring ${work.source} into a scratch database`);
   await server.create(scratch, like);
   const total = work.manifest?.databaseBytes;
-  await abortable(
-    ports.signal,
-    server.restore(scratch, work.input, work.options, (bytes) => ports.reporter.progress(bytes, total)),
-  );
+  {
+    using disk = await DiskWatch.begin(ports.host, `${service.root}/data`, service.name);
+    await abortable(
+      AbortSignal.any([ports.signal, disk.signal]),
+      server.restore(scratch, work.input, work.options, (bytes) => ports.reporter.progress(bytes, total)),
+    );
+  }
   ports.reporter.step('Checking the restored database');
   // Each looks at all of the data on its own, and none changes any.
   const [rows, extensions] = await abortable(

@@ -89,9 +89,9 @@ export async function checkSource(ports: SourcePorts, server: PostgresServer, ta
       const { manifest } = choice.entry;
       return { planned: { kind: 'backup', manifest }, input, dropPublic: contents.createsPublic || manifest.publicSchema === false };
     }
-    const { serverMajor, roles, extensions } = contents;
+    const { serverMajor, roles, extensions, tables } = contents;
     return {
-      planned: { ...describeFile(choice, inspected, sha256), serverMajor, roles, extensions, contained: [] },
+      planned: { ...describeFile(choice, inspected, sha256), serverMajor, roles, extensions, contained: [], tables },
       input,
       dropPublic: contents.createsPublic,
     };
@@ -144,6 +144,10 @@ async function checkSql(
       hint: `Get a whole copy. To vouch for this one, add: --sha256 ${sha256}`,
     });
   }
-  const { serverMajor, roles, extensions, contained } = report;
-  return { planned: { ...describeFile(choice, inspected, sha256), serverMajor, roles, extensions, contained }, input, dropPublic: false };
+  const { serverMajor, roles, extensions, contained, tables } = report;
+  return {
+    planned: { ...describeFile(choice, inspected, sha256), serverMajor, roles, extensions, contained, tables },
+    input,
+    dropPublic: false,
+  };
 }

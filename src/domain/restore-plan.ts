@@ -17,6 +17,8 @@ export type PlannedSource =
       readonly roles: readonly string[];
       readonly extensions: readonly string[];
       readonly contained: readonly string[];
+      /** Tables that it makes; undefined: not known. */
+      readonly tables: number | undefined;
     };
 
 /** An app linked to the service, as it is now. */
@@ -93,6 +95,7 @@ export function planRestore(facts: RestoreFacts): RestorePlan {
       ...(source.kind === 'file' && source.contained.length > 0
         ? [`Left out, since it would leave the scratch database: ${source.contained.join('; ')}`]
         : []),
+      ...warnFewer(facts),
       ...warnPrevious(facts),
       ...warnRevisions(facts),
       ...(facts.apps.length > 1
@@ -196,6 +199,14 @@ function refuseSchemas({ source, live, service }: RestoreFacts): Refusal[] {
       message: `The backup holds only schema ${source.manifest.schemas.join(', ')}, and swapping it in would take everything else away`,
       hint: `Restore it into an empty service: dokku postgres:create ${service}-part, then --into ${service}-part`,
     },
+  ];
+}
+
+/** A dump of one table, restored, is a database of one table. */
+function warnFewer({ source, live, service }: RestoreFacts): string[] {
+  if (source.kind !== 'file' || source.tables === undefined || !live || source.tables >= live.tables) return [];
+  return [
+    `The file makes ${formatTables(source.tables)}, and ${service} holds ${formatTables(live.tables)} now: what is not in the file will not be in the database`,
   ];
 }
 

@@ -18,6 +18,8 @@ export interface InspectedSource {
 
 /** What reading a plain SQL dump to its end showed. */
 export interface SqlReport {
+  /** Tables that it makes. */
+  readonly tables: number;
   /** It begins as pg_dump's output does. */
   readonly fromPgDump: boolean;
   /** pg_dump's closing line was there. Half a dump restores without an error, so this is the only proof. */

@@ -16,6 +16,8 @@ export interface PostgresState {
   readonly restored: RestoreOptions[];
   /** What every dump was asked for. */
   readonly dumped: DumpRequest[];
+  /** Tables to be rewritten during the dumps to come, the last one first. */
+  readonly rewritten: string[][];
 }
 
 /** A database as it was when the snapshot was taken. */
@@ -68,6 +70,10 @@ export class TwinSnapshot implements Snapshot {
       })(),
       plain: () => ({ bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }),
     }));
+  }
+
+  async rewrittenTables(): Promise<readonly string[]> {
+    return this.#call('snapshot.rewrittenTables', () => this.#state.rewritten.pop() ?? []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -76,7 +76,7 @@ export class World {
   #suffixes = 0;
 
   constructor(major = 18) {
-    this.postgres = { clusters: new Map(), sidecars: new Set(), major, restored: [], dumped: [] };
+    this.postgres = { clusters: new Map(), sidecars: new Set(), major, restored: [], dumped: [], rewritten: [] };
     this.addService('shop', [app('web'), app('worker')]);
   }
 
@@ -188,6 +188,7 @@ export class World {
           return {
             fromPgDump: text.startsWith('--'),
             complete: text.endsWith('complete\n'),
+            tables: 2,
             contained: [],
             roles: [],
             extensions: [],

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
 import { constants, createZstdCompress } from 'node:zlib';
 import { PgbackupError } from '../../domain/errors.ts';
@@ -34,6 +35,8 @@ function dumpArguments(setup: DumpSetup, request: DumpRequest): string[] {
 /** Starts pg_dump and, beside it, the pg_restore that proves what comes out. @throws PgbackupError docker, storage. */
 export async function startDump(setup: DumpSetup, request: DumpRequest): Promise<Dump> {
   const { sidecar, spool } = setup;
+  // An operation may have to dump twice.
+  for (const fifo of ['dump', 'decode']) rmSync(`${spool.path}/${fifo}`, { force: true });
   await makeFifo(`${spool.path}/dump`);
   await makeFifo(`${spool.path}/decode`);
   const wrapped = setup.compressor === 'zstd';

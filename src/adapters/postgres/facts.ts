@@ -120,6 +120,21 @@ export async function countRows(session: Session, schemas: readonly string[], af
   return counted;
 }
 
+/**
+ * Tables whose file is another than when the session's snapshot was taken. TRUNCATE and rewriting ALTER TABLE are not
+ * MVCC-safe: whoever comes to such a table later, in the same snapshot, finds it empty. The catalog is read in the
+ * snapshot, the function looks at what is now.
+ */
+export async function readRewritten(session: Session): Promise<string[]> {
+  const rows = await session.rows(
+    name,
+    `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND c.relfilenode <> 0 AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode
+       AND ${userSchema('n.nspname')} ORDER BY 1`,
+  );
+  return rows.map((row) => row.name);
+}
+
 /** What stands in the way of renaming the database, or would silently stay with the old one. */
 export async function readBlockers(
   session: Session,

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { PgbackupError } from '../../domain/errors.ts';
 import { notRunning, type Service } from '../../domain/service.ts';
 import type { Postgres, PostgresServer, RestoreInput, ServerOptions, ServerVersion, Spool } from '../../ports.ts';
@@ -44,7 +45,7 @@ export class DockerPostgres implements Postgres {
       PGPASSWORD: service.login.password,
       PGAPPNAME: applicationName(options.spool.operation),
       PGCONNECT_TIMEOUT: '10',
-      PGOPTIONS: sessionOptions(undefined),
+      PGOPTIONS: sessionOptions([]),
     };
     const sidecar = await Sidecar.open({
       image: container.imageId,
@@ -64,6 +65,7 @@ export class DockerPostgres implements Postgres {
       const admin = await openAdmin(sidecar, service.login.database);
       const version = await readVersion(admin);
       for (const [name, value] of laterSettings(version.major)) await admin.run(`SET ${name} = ${value}`);
+      const work = workSettings(version.major, await isSuperuser(admin));
       return new SidecarServer({
         sidecar,
         spool: options.spool,
@@ -74,8 +76,9 @@ export class DockerPostgres implements Postgres {
         compressor: await findCompressor(sidecar, version),
         applicationName,
         mounts: new Map(mounts.map((m) => [m.path, m.inside])),
-        workSettings: workSettings(version.major),
-        workEnv: { PGOPTIONS: sessionOptions(version.major) },
+        workSettings: work,
+        workEnv: { PGOPTIONS: sessionOptions(work) },
+        sqlEnv: { PGOPTIONS: sessionOptions(work, 'path of the database') },
       });
     } catch (error) {
       await sidecar[Symbol.asyncDispose]();
@@ -120,24 +123,36 @@ function laterSettings(major: number): [string, string][] {
   ];
 }
 
-/** And for whoever works on the database for long: a backend that waits for a lock sees that its client is gone only if it is told to look. */
-function workSettings(major: number): [string, string][] {
-  return [...(major >= 14 ? ([['client_connection_check_interval', '500']] as [string, string][]) : []), ...laterSettings(major)];
+/** And for whoever works on the database for long. */
+function workSettings(major: number, superuser: boolean): [string, string][] {
+  return [
+    // A backend that waits for a lock does not notice that its client is gone unless it is told to look.
+    ...(major >= 14 ? ([['client_connection_check_interval', '500']] as [string, string][]) : []),
+    // A login trigger that keeps a log would write into what was restored, and one that is choosy would let nobody in.
+    ...(major >= 17 && superuser ? ([['event_triggers', 'off']] as [string, string][]) : []),
+    ...laterSettings(major),
+  ];
 }
 
 /**
  * What a server, a role or a database limits for the sake of its app must not end a backup or a restore in its middle.
- * An unknown version: what every version takes.
+ * Nor may it say where names are looked for: whoever may create a function or an operator in a schema of that path would
+ * have it run by the superuser that we are. Only what a user has written, a check or plain SQL, means the database's path.
  */
-function sessionOptions(major: number | undefined): string {
-  const settings: [string, string][] = [
+function sessionOptions(more: readonly (readonly [string, string])[], path: 'none' | 'path of the database' = 'none'): string {
+  const settings: (readonly [string, string])[] = [
     ['statement_timeout', '0'],
     ['lock_timeout', '0'],
     ['idle_in_transaction_session_timeout', '0'],
     ['default_transaction_read_only', 'off'],
-    ...workSettings(major ?? 0),
+    ...(path === 'none' ? [['search_path', ''] as const] : []),
+    ...more,
   ];
   return settings.map(([name, value]) => `-c ${name}=${value}`).join(' ');
+}
+
+async function isSuperuser(session: Session): Promise<boolean> {
+  return (await session.row(v.object({ is: v.boolean() }), `SELECT current_setting('is_superuser') = 'on' AS is`)).is;
 }
 
 /**

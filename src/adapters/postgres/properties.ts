@@ -50,16 +50,24 @@ async function applyGrants(session: Session, target: string, like: DatabasePrope
 async function applySetting(session: Session, name: string, setting: DatabaseProperties['settings'][number]): Promise<void> {
   const whose =
     setting.role === null ? `ALTER DATABASE ${identifier(name)}` : `ALTER ROLE ${identifier(setting.role)} IN DATABASE ${identifier(name)}`;
-  // The stored text of a list (search_path) is quoted already and must not be quoted as a whole again: set it
-  // as text in this transaction, and let the server take it over from there.
-  await session.run('SAVEPOINT setting');
-  try {
-    await session.run(`SELECT set_config(${literal(setting.name)}, ${literal(setting.value)}, true)`);
-    await session.run(`${whose} SET ${identifier(setting.name)} FROM CURRENT`);
-  } catch {
-    // Some can be set for a database but not in a session (log_connections): none of them is a list.
-    await session.run('ROLLBACK TO SAVEPOINT setting');
-    await session.run(`${whose} SET ${identifier(setting.name)} TO ${literal(setting.value)}`);
-  }
-  await session.run('RELEASE SAVEPOINT setting');
+  await session.run(`${whose} SET ${identifier(setting.name)} TO ${settingValue(setting.name, setting.value)}`);
+}
+
+/** The settings whose stored text is a list of quoted names: each must be given alone (variable_is_guc_list_quote in pg_dump). */
+const lists = new Set([
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+  'temp_tablespaces',
+  'unix_socket_directories',
+]);
+
+/** A value as SET takes it, from the text that pg_db_role_setting keeps. */
+export function settingValue(name: string, stored: string): string {
+  if (!lists.has(name.toLowerCase())) return literal(stored);
+  const names = [...stored.matchAll(/\s*("(?:[^"]|"")*"|[^",\s][^,]*?)\s*(?:,|$)/g)].map(([, element = '']) =>
+    element.startsWith('"') ? element.slice(1, -1).replaceAll('""', '"') : element,
+  );
+  return names.length === 0 ? literal('') : names.map(literal).join(', ');
 }

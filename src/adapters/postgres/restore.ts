@@ -99,7 +99,21 @@ export async function restoreArchive(route: InputRoute, database: string, input:
     ...(parallel ? ['-j', String(options.jobs)] : []),
     ...(options.withOwners ? [] : ['--no-owner', '--no-acl']),
   ];
-  await pgRestore(route, input, args, 'pg_restore failed', 'postgres');
+  await withRoleHint(pgRestore(route, input, args, 'pg_restore failed', 'postgres'));
+}
+
+/** A policy, a default privilege or plain SQL names its roles whatever becomes of owners. */
+async function withRoleHint(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const role = error instanceof PgbackupError ? /role "((?:[^"]|"")+)" does not exist/.exec(error.message)?.[1] : undefined;
+    if (role === undefined || !(error instanceof PgbackupError)) throw error;
+    throw new PgbackupError(error.code, error.message, {
+      cause: error,
+      hint: `Make the role, which needs no login for this, and restore again: echo 'CREATE ROLE "${role}" NOLOGIN;' | dokku postgres:connect <service>`,
+    });
+  }
 }
 
 /** Runs plain SQL, already stripped of what would leave the database, in an empty one. @throws PgbackupError postgres, refused, damaged. */
@@ -108,5 +122,5 @@ export async function restoreSql(route: InputRoute, database: string, input: Res
   const help = await route.sidecar.output(['psql', '--help=commands'], 'psql cannot be started');
   const restrict = help.includes('\\restrict') ? ['-c', `\\restrict ${crypto.randomUUID().replaceAll('-', '')}`] : [];
   const psql = ['psql', '-X', '-q', '-w', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', connectionTo(database), ...restrict, '-f', '-'];
-  await feed(route, input, psql, 'psql failed', 'postgres');
+  await withRoleHint(feed(route, input, psql, 'psql failed', 'postgres'));
 }

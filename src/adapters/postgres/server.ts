@@ -22,6 +22,7 @@ import { connectionTo, identifier, literal } from './quote.ts';
 import { decodeArchive, restoreArchive, restoreSql, schemaSql, type InputRoute } from './restore.ts';
 import { Session } from './session.ts';
 import { openSnapshot } from './snapshot.ts';
+import { isOneQuery } from '../source/one-query.ts';
 import { renameDatabase, swapDatabases, type SwapNames } from './swap.ts';
 
 const name = v.object({ name: v.string() });
@@ -42,6 +43,8 @@ export interface ServerParts {
   /** Given to every program that works on the database for long, and set in a session that was begun before they were known. */
   readonly workSettings: readonly (readonly [string, string])[];
   readonly workEnv: Readonly<Record<string, string>>;
+  /** The same for SQL that somebody has written, whose names are looked for where the database says. */
+  readonly sqlEnv: Readonly<Record<string, string>>;
 }
 
 /** The server of one service, through the sidecar beside it. */
@@ -58,16 +61,18 @@ export class SidecarServer implements PostgresServer {
 
   async openSnapshot(database: string): Promise<Snapshot> {
     const { sidecar, spool, compressor, begun, workSettings, workEnv } = this.#parts;
-    const session = begun.get(database) ?? Session.open(sidecar, database);
+    const open = (): Promise<Session> => Session.open(sidecar, database, workEnv);
+    // A login trigger may have turned away one that did not know yet how to switch it off.
+    const session = await (begun.get(database)?.catch(open) ?? open());
     begun.delete(database);
-    return openSnapshot({ sidecar, spool, compressor, database, env: workEnv }, await session, workSettings);
+    return openSnapshot({ sidecar, spool, compressor, database, env: workEnv }, session, workSettings);
   }
 
   async databases(): Promise<readonly DatabaseSummary[]> {
     return this.#parts.admin.rows(
       v.object({ name: v.string(), bytes: v.number(), allowsConnections: v.boolean() }),
       `SELECT datname AS name, pg_database_size(oid) AS bytes, datallowconn AS "allowsConnections"
-       FROM pg_database WHERE NOT datistemplate ORDER BY 1`,
+       FROM pg_database WHERE datname NOT IN ('template0', 'template1') ORDER BY 1`,
     );
   }
 
@@ -118,7 +123,7 @@ export class SidecarServer implements PostgresServer {
       '-d',
       connectionTo(database),
     ];
-    const readOnly = { PGOPTIONS: `${this.#parts.workEnv['PGOPTIONS'] ?? ''} -c default_transaction_read_only=on` };
+    const readOnly = { PGOPTIONS: `${this.#parts.sqlEnv['PGOPTIONS'] ?? ''} -c default_transaction_read_only=on` };
     const child = await this.#parts.sidecar.exec([...command, '-c', oneQuery(sql)], readOnly);
     child.stdin.end();
     const printed = Buffer.concat(await child.stdout.toArray()).toString('utf8');
@@ -160,7 +165,9 @@ export class SidecarServer implements PostgresServer {
       facts.readBytes(this.#parts.admin, database).then(progress, () => {});
     }, 1000);
     try {
-      const route = { ...this.#route(input), env: await this.#loadEnv() };
+      const { workEnv, sqlEnv } = this.#parts;
+      const env = await this.#loadEnv(input.format === 'sql' ? sqlEnv : workEnv);
+      const route = { ...this.#route(input), env };
       if (input.format === 'sql') await restoreSql(route, database, input);
       else await restoreArchive(route, database, input, options);
     } finally {
@@ -224,14 +231,14 @@ export class SidecarServer implements PostgresServer {
    * For loading many rows. The server logs every page of a new index whole: compressed, that is some 40 % less log, and
    * a tenth less time. Not every build of it can, nor may every role ask for it: one that asks in vain cannot connect.
    */
-  async #loadEnv(): Promise<Readonly<Record<string, string>>> {
-    const { admin, workEnv } = this.#parts;
+  async #loadEnv(env: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>> {
+    const { admin } = this.#parts;
     const able = await admin.rows(
       v.object({ able: v.boolean() }),
       `SELECT 'lz4' = ANY (enumvals) AND current_setting('is_superuser') = 'on' AS able FROM pg_settings WHERE name = 'wal_compression'
        AND enumvals IS NOT NULL`,
     );
-    return able[0]?.able === true ? { ...workEnv, PGOPTIONS: `${workEnv['PGOPTIONS'] ?? ''} -c wal_compression=lz4` } : workEnv;
+    return able[0]?.able === true ? { ...env, PGOPTIONS: `${env['PGOPTIONS'] ?? ''} -c wal_compression=lz4` } : env;
   }
 
   #session(database: string): Promise<Session> {
@@ -244,7 +251,8 @@ export class SidecarServer implements PostgresServer {
   }
 }
 
-/** Inside a query of ours a second statement, which could leave the read-only transaction, is a syntax error of the whole. */
+/** @throws PgbackupError usage, for more than a query: what follows could leave the read-only transaction. */
 function oneQuery(sql: string): string {
+  if (!isOneQuery(sql)) throw new PgbackupError('usage', `The check "${sql}" is not one query`);
   return `SELECT * FROM (\n${sql.trim().replace(/;+$/, '')}\n) AS pgbackup_check`;
 }

@@ -69,6 +69,10 @@ class OpenSnapshot implements Snapshot {
     return startDump(this.#setup, request);
   }
 
+  rewrittenTables(): Promise<string[]> {
+    return facts.readRewritten(this.#session);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
   }

@@ -121,7 +121,9 @@ function describe(head: Buffer): string {
   const start = head.subarray(0, 200).toString('latin1').trim();
   if (/^<(?:!doctype|html|\?xml|[a-z]+[ >])/i.test(start)) return 'it is an HTML or XML page, perhaps an error message saved as a file';
   if (/^[[{]/.test(start)) return 'it is JSON, perhaps an error message saved as a file';
-  return `it begins with ${JSON.stringify(start.slice(0, 24).replace(/[^\x20-\x7e]/g, '.'))}`;
+  // No more of it, and of a short file nothing: it may be a password that was given by mistake, and this goes into a log.
+  if (head.length < 64) return `it has ${head.length} bytes`;
+  return `it begins with ${JSON.stringify(start.slice(0, 12).replace(/[^\x20-\x7e]/g, '.'))}`;
 }
 
 function inside(wrappings: readonly Wrapping[]): string {

@@ -48,6 +48,7 @@ export class SqlFilter implements SqlSink {
     return {
       fromPgDump,
       complete,
+      tables: this.rules.tables,
       contained: [...this.contained],
       roles: [...this.roles].toSorted(),
       extensions: [...this.rules.extensions].toSorted(),
@@ -78,6 +79,15 @@ export class SqlFilter implements SqlSink {
       this.emit(reached);
     }
     if (last) this.completion.end(this.lexer.atRest);
+    // One of pg_dump that was cut off there is told to be incomplete.
+    if (last && this.rules.inTransaction && (this.completion.complete || !this.completion.fromPgDump))
+      throw new PgbackupError(
+        'damaged',
+        'The SQL ends inside a transaction (a BEGIN without its COMMIT): what it wrote there would be lost.',
+        {
+          hint: 'Get a whole copy of it, or add the COMMIT',
+        },
+      );
     this.lexer.forget(reached);
     return this.out;
   }

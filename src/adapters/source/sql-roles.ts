@@ -36,18 +36,14 @@ export function rolesOf(statement: Statement): string[] {
   }
 }
 
-/** All roles that SQL without data names, as `pg_restore --schema-only -f -` writes it, sorted. */
-export function rolesInSchemaSql(text: string): string[] {
-  const roles = new Set<string>();
+/** Every statement of SQL without data: unlike a search in the text, not what stands in a function's body. */
+export function eachStatement(text: string, visit: (statement: Statement) => void): void {
   let spans: TokenSpan[] = [];
-  const collect = (): void => {
-    for (const role of rolesOf(readTokens(spans, lexer.buffer, lexer.base))) roles.add(role);
-  };
   const sink: SqlSink = {
     begin: () => (spans = []),
     token: (kind, start, end) => spans.push({ kind, start, end }),
     end: () => {
-      collect();
+      visit(readTokens(spans, lexer.buffer, lexer.base));
       return 'sql';
     },
     command: () => {},
@@ -55,7 +51,6 @@ export function rolesInSchemaSql(text: string): string[] {
   };
   const lexer = new SqlLexer(sink);
   lexer.scan(Buffer.from(text), true);
-  return [...roles].toSorted();
 }
 
 function owners(statement: Statement): string[] {

@@ -13,6 +13,10 @@ export class SqlRules {
   /** Whether something was created yet: until then everything that drops is left out. */
   creating = false;
   readonly extensions = new Set<string>();
+  /** Tables made so far. */
+  tables = 0;
+  /** Whether what was read last would be lost at the end of the file: a BEGIN without its COMMIT. */
+  inTransaction = false;
   private readonly targetMajor: number;
 
   /** `targetMajor` is the major version of the server that will run the SQL. */
@@ -24,9 +28,17 @@ export class SqlRules {
   judge(statement: Statement): Verdict {
     const first = statement[0]?.kind === 'word' ? statement[0].text : '';
     const verdict = this.rule(first, statement);
+    this.followTransaction(first, statement);
     const neutral = ['', 'set', 'reset', 'begin', 'start', 'commit'].includes(first) || onlyConfigures(statement);
     if ((verdict.action === 'keep' || verdict.action === 'copy') && !neutral) this.creating = true;
     return verdict;
+  }
+
+  private followTransaction(first: string, statement: Statement): void {
+    if (first === 'begin' || (first === 'start' && isWord(statement[1], 'transaction'))) this.inTransaction = true;
+    const back = first === 'rollback' && !wordsAt(statement, 1, 'to') && findWord(statement, 1, 'to') === -1;
+    if (first === 'commit' || first === 'end' || first === 'abort' || back)
+      this.inTransaction = findWord(statement, 1, 'chain') !== -1 && findWord(statement, 1, 'no') === -1;
   }
 
   /** A `\connect`: allowed to the one database only. */
@@ -96,6 +108,10 @@ export class SqlRules {
           this.creating = true;
           return { action: 'replace', text: 'CREATE SCHEMA IF NOT EXISTS public;' };
         }
+        return KEEP;
+      case 'table':
+      case 'unlogged':
+        this.tables += 1;
         return KEEP;
       case 'view':
         // pg_dump -c loosens views that depend on each other so; it is part of its dropping (dumpRule in pg_dump.c)

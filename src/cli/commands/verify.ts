@@ -53,7 +53,15 @@ interface Chosen {
 }
 
 async function oneBackup(ports: Ports, args: Arguments): Promise<Chosen> {
-  return { chosen: [(await targetBackup(ports, args)).entry], unreadable: [] };
+  try {
+    return { chosen: [(await targetBackup(ports, args)).entry], unreadable: [] };
+  } catch (error) {
+    // What a restore would be refused for is here what was looked for.
+    const damaged = error instanceof PgbackupError && error.code === 'damaged';
+    throw damaged
+      ? new PgbackupError('verification', error.message, { cause: error, ...(error.hint !== undefined && { hint: error.hint }) })
+      : error;
+  }
 }
 
 async function everyBackup(ports: Ports, args: Arguments): Promise<Chosen> {

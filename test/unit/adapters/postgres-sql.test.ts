@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { summarizeSchema } from '../../../src/adapters/postgres/archive-contents.ts';
-import { createStatement } from '../../../src/adapters/postgres/properties.ts';
+import { isOneQuery } from '../../../src/adapters/source/one-query.ts';
+import { createStatement, settingValue } from '../../../src/adapters/postgres/properties.ts';
 import { connectionTo, identifier, literal } from '../../../src/adapters/postgres/quote.ts';
 import { exampleManifest } from '../../twins/manifest.ts';
 
@@ -144,7 +145,54 @@ GRANT SELECT ON TABLE public.users TO grantee;
     expect(summarizeSchema(`${sql}COMMENT ON SCHEMA public IS 'CREATE SCHEMA public;';\n`).createsPublic).toBe(false);
   });
 
+  it('is not what stands in the body of a function', () => {
+    const body =
+      'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $f$\nBEGIN\nCREATE SCHEMA public;\nCREATE EXTENSION postgis;\nCREATE TABLE x ();\nEND $f$;\n';
+    expect(summarizeSchema(body)).toMatchObject({ extensions: [], tables: 0, createsPublic: false });
+    const atomic = 'CREATE FUNCTION g() RETURNS int LANGUAGE sql\nBEGIN ATOMIC\nSELECT 1;\nEND;\nCREATE SCHEMA public;\n';
+    expect(summarizeSchema(atomic).createsPublic).toBe(true);
+  });
+
   it('is nothing for an archive of nothing', () => {
     expect(summarizeSchema('')).toEqual({ serverMajor: undefined, roles: [], extensions: [], tables: 0, createsPublic: false });
+  });
+});
+
+describe('a setting of a database', () => {
+  it.each([
+    ['work_mem', '64MB', "'64MB'"],
+    ['role', 'app', "'app'"],
+    ['client_encoding', 'LATIN1', "'LATIN1'"],
+    // Only lists that are quoted name by name: this one is a text with a comma.
+    ['app.list', 'a, b', "'a, b'"],
+    ['search_path', '"kunden_ä", public', "'kunden_ä', 'public'"],
+    ['search_path', '"$user", "od""d, one",public', `'$user', 'od"d, one', 'public'`],
+    ['search_path', '""', "''"],
+    ['search_path', '', "''"],
+    ['session_preload_libraries', 'auto_explain, pg_stat_statements', "'auto_explain', 'pg_stat_statements'"],
+  ])('%s %s is given as %s', (name, stored, given) => {
+    expect(settingValue(name, stored)).toBe(given);
+  });
+});
+
+describe('a check', () => {
+  it.each(['SELECT 1', ' select count(*) = 3 from "a;b" -- all;\n', "SELECT ')'", 'SELECT (1);;', 'TABLE a /* ; */', 'SELECT $$;)$$'])(
+    'is one query: %s',
+    (sql) => {
+      expect(isOneQuery(sql)).toBe(true);
+    },
+  );
+
+  it.each([
+    'select 1) a; commit; delete from b; select * from (select 1/0',
+    'SELECT 1; SELECT 2',
+    'SELECT 1) AS a, (SELECT 2',
+    'SELECT (1; 2)',
+    "SELECT 'open",
+    'SELECT /* open',
+    'SELECT 1\n\\! id',
+    'SELECT (1',
+  ])('is more than one query: %s', (sql) => {
+    expect(isOneQuery(sql)).toBe(false);
   });
 });

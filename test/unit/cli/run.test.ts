@@ -34,6 +34,18 @@ describe('pgbackup:run', () => {
     expect(shell.world.postgres.dumped).toEqual([{ schemas: [], compressionLevel: 9, lockTimeout: 300 }]);
   });
 
+  it('begins anew where a table was truncated meanwhile: the dump and the counting may have seen different things', async () => {
+    shell.world.postgres.rewritten.push(['public.users']);
+    const said = await shell.dokku('pgbackup:run shop');
+    expect(said).toMatchObject({ exit: 0, err: expect.stringContaining('public.users was truncated or rewritten while the backup ran') });
+    expect(shell.calls.filter((call) => call === 'snapshot.dump')).toHaveLength(2);
+    expect((await shell.dokku('pgbackup:verify shop')).exit).toBe(0);
+    shell.world.postgres.rewritten.push(['public.users'], ['public.users', 'public.a']);
+    const twice = await shell.dokku('pgbackup:run shop');
+    expect(twice).toMatchObject({ exit: 9, err: expect.stringContaining('now for the second time') });
+    expect(JSON.parse((await shell.dokku('pgbackup:list shop --format json')).out)).toHaveLength(1);
+  });
+
   it('says what it did and how to go back', async () => {
     const { out, err } = await shell.dokku('pgbackup:run web');
     expect(err).toBe('');

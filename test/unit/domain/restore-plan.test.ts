@@ -20,6 +20,7 @@ const file = (changes: Partial<Extract<PlannedSource, { kind: 'file' }>> = {}): 
   roles: ['postgres'],
   extensions: ['pgcrypto'],
   contained: [],
+  tables: undefined,
   ...changes,
 });
 
@@ -47,6 +48,15 @@ const facts = (changes: Partial<RestoreFacts> = {}): RestoreFacts => ({
   previous: undefined,
   now: new Date('2026-11-20T06:35:00.000Z'),
   ...changes,
+});
+
+describe('a file that makes fewer tables than there are', () => {
+  it('is warned of', () => {
+    const of = (tables: number | undefined): readonly string[] =>
+      planRestore(facts({ source: file({ tables }), live: { bytes: 1, tables: 3 } })).warnings;
+    expect(of(2)).toEqual([expect.stringContaining('The file makes 2 tables, and shop holds 3 tables now')]);
+    expect([...of(3), ...of(undefined)]).toEqual([]);
+  });
 });
 
 describe('the guards of a restore', () => {

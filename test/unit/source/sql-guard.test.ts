@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { SqlGuard } from '../../../src/adapters/source/sql-guard.ts';
 import { dump, failure, guard, latin1 } from './helpers.ts';
 
+const TABLES = 14;
 const ROLES = ['odd role', 'postgres', 'reader', 'shop_owner'];
 
 /** The dump without the lines that these expressions match. */
@@ -33,6 +34,7 @@ describe('the guard passes on what pg_dump wrote', () => {
       fromPgDump: true,
       complete: true,
       contained: [],
+      tables: TABLES,
       roles: ROLES,
       extensions: ['pgcrypto'],
       serverMajor: Number(major),
@@ -340,6 +342,22 @@ describe('the guard tells whether a dump is whole', () => {
       ),
     ).toBe(false);
   });
+
+  it.each([
+    ['BEGIN;\nINSERT INTO a VALUES (1);\n', 'damaged'],
+    ['START TRANSACTION;\nCREATE TABLE a ();\n', 'damaged'],
+    ['BEGIN;\nCREATE TABLE a ();\nSAVEPOINT s;\nROLLBACK TO s;\n', 'damaged'],
+    ['BEGIN;\nCREATE TABLE a ();\nCOMMIT AND CHAIN;\n', 'damaged'],
+  ])('and is refused where a transaction is left open, which psql would take back: %s', async (sql, code) => {
+    expect(await failure(() => guard(sql))).toMatchObject({ code, message: expect.stringContaining('BEGIN without its COMMIT') });
+  });
+
+  it.each(['BEGIN;\nCREATE TABLE a ();\nCOMMIT;\n', 'begin;\nend;\nstart transaction;\nROLLBACK;\nBEGIN;\nCOMMIT AND NO CHAIN;\n'])(
+    'and is not where it ends: %s',
+    (sql) => {
+      expect(guard(sql).text).toBe(sql);
+    },
+  );
 
   it('and says of SQL that pg_dump did not write that this cannot be known', () => {
     expect(guard('CREATE TABLE t ();\n').report).toMatchObject({ fromPgDump: false, complete: false, serverMajor: undefined });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { rolesInSchemaSql } from '../../../src/adapters/source/sql-roles.ts';
+import { summarizeSchema } from '../../../src/adapters/postgres/archive-contents.ts';
 import { dump } from './helpers.ts';
 
-describe('rolesInSchemaSql finds the roles that must exist', () => {
+describe('summarizeSchema finds the roles that must exist', () => {
   it.each([
     ['ALTER TABLE public.t OWNER TO shop;', ['shop']],
     ['ALTER TABLE owner OWNER TO "odd "" role";', ['odd " role']],
@@ -23,10 +23,10 @@ describe('rolesInSchemaSql finds the roles that must exist', () => {
     ["SELECT 'ALTER TABLE t OWNER TO a;'; -- ALTER TABLE t OWNER TO b;\n", []],
     ['', []],
   ])('in %s', (sql, roles) => {
-    expect(rolesInSchemaSql(sql)).toEqual(roles);
+    expect(summarizeSchema(sql).roles).toEqual(roles);
   });
 
   it('in a real dump', () => {
-    expect(rolesInSchemaSql(dump('inserts-18.sql').toString())).toEqual(['odd role', 'postgres', 'reader', 'shop_owner']);
+    expect(summarizeSchema(dump('inserts-18.sql').toString()).roles).toEqual(['odd role', 'postgres', 'reader', 'shop_owner']);
   });
 });
