@@ -184,8 +184,9 @@ async function mustParse(server: PostgresServer, live: string, sql: string): Pro
   try {
     await server.scalar(live, `SELECT * FROM (\n${sql.trim().replace(/;+$/, '')}\n) AS unread LIMIT 0`);
   } catch (cause) {
+    const several = cause instanceof PgbackupError && cause.code === 'usage';
     // Anything else may be for want of what the backup has, and the live database has not.
-    if (/syntax error/.test(messageOf(cause)))
+    if (several || /syntax error/.test(messageOf(cause)))
       throw new PgbackupError('usage', `--check "${sql}" is no query: ${messageOf(cause)}`, { cause });
   }
 }

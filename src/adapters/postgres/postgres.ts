@@ -145,6 +145,8 @@ function sessionOptions(more: readonly (readonly [string, string])[], path: 'non
     ['lock_timeout', '0'],
     ['idle_in_transaction_session_timeout', '0'],
     ['default_transaction_read_only', 'off'],
+    // ALTER DATABASE … SET role would make another of us.
+    ['role', 'none'],
     ...(path === 'none' ? [['search_path', ''] as const] : []),
     ...more,
   ];
