@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { give } from '../../tools/command.ts';
 import { forgetDokkuOptions, Shell } from '../../tools/shell.ts';
 import { app, shop } from '../../twins/world.ts';
@@ -44,6 +44,17 @@ describe('pgbackup:run', () => {
     const twice = await shell.dokku('pgbackup:run shop');
     expect(twice).toMatchObject({ exit: 9, err: expect.stringContaining('now for the second time') });
     expect(JSON.parse((await shell.dokku('pgbackup:list shop --format json')).out)).toHaveLength(1);
+  });
+
+  it('lists nothing whose archive is no longer where the manifest went: a disk was exchanged meanwhile', async () => {
+    const head = vi.spyOn(shell.world.storage, 'head').mockResolvedValue(undefined);
+    expect(await shell.dokku('pgbackup:run shop')).toMatchObject({
+      exit: 7,
+      err: expect.stringContaining('no longer where its manifest is'),
+    });
+    expect(head).toHaveBeenCalledOnce();
+    head.mockRestore();
+    expect(JSON.parse((await shell.dokku('pgbackup:list shop --format json')).out)).toEqual([]);
   });
 
   it('says what it did and how to go back', async () => {
