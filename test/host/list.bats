@@ -15,7 +15,7 @@ teardown_file() { end_file; }
 @test "list says how to take the first backup" {
   run dokku pgbackup:list pgbt-list
   assert_success
-  assert_output --partial 'No backups. Take one: dokku pgbackup:run pgbt-list'
+  assert_output --partial "No backups in $PGBT/backups. Take one: dokku pgbackup:run pgbt-list"
   run dokku pgbackup:list pgbt-list --format json
   assert_success
   assert_output '[]'

@@ -108,7 +108,8 @@ containers_of() { docker ps -q --filter "label=com.dokku.app-name=$1" | wc -l; }
   assert_line --partial 'Restore refused: A deploy of pgbt-site is running'
   assert_line --partial 'dokku apps:unlock pgbt-site'
   run dokku pgbackup:restore pgbt-db "$ID" --dry-run
-  assert_output --partial 'Would be refused: A deploy of pgbt-site is running'
+  assert_failure 5
+  assert_line --partial 'Dry run: the restore would be refused: A deploy of pgbt-site is running'
   dokku apps:unlock pgbt-site >/dev/null 2>&1
   assert_equal "$(sql pgbt-db 'SELECT count(*) FROM items')" 1
   assert_equal "$(maintenance_of pgbt-site)" false
