@@ -165,7 +165,8 @@ async function dumpConsistently(
 ): Promise<{ facts: Facts; dump: Dump; rows: RowCounts; sent: Stored }> {
   const { database } = service.login;
   for (let attempt = 1; ; attempt += 1) {
-    await using snapshot = await server.openSnapshot(database);
+    // Whoever asked ends the server next, and the snapshot with it: nobody waits for each.
+    const snapshot = await server.openSnapshot(database);
     const facts = await abortable(ports.signal, snapshot.facts());
     const unknown = request.schemas.find((schema) => !facts.schemas.includes(schema));
     if (unknown !== undefined) {
@@ -176,6 +177,7 @@ async function dumpConsistently(
     const done = await dumpAndCount(ports, snapshot, storage, folder, request);
     const rewritten = await abortable(ports.signal, snapshot.rewrittenTables());
     if (rewritten.length === 0) return { facts, ...done };
+    await snapshot[Symbol.asyncDispose]();
     await storage.delete(folder + done.dump.file);
     const which =
       rewritten.length > 3 ? `${rewritten.length} tables were` : `${rewritten.join(', ')} ${rewritten.length > 1 ? 'were' : 'was'}`;
