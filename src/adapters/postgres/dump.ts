@@ -54,9 +54,10 @@ export async function startDump(setup: DumpSetup, request: DumpRequest): Promise
     ...pgDump,
     ok: (code, what) => pgDump.ok(code, what).catch((error: unknown) => Promise.reject(explainLock(error, request.lockTimeout))),
   };
+  // Behind pg_dump and its server in the queue for the processors: they set the pace.
   const decode = wrapped
-    ? `set -o pipefail; zstd -dcq < ${spoolInside}/decode | pg_restore -f /dev/null`
-    : `exec pg_restore -f /dev/null < ${spoolInside}/decode`;
+    ? `set -o pipefail; nice zstd -dcq < ${spoolInside}/decode | nice pg_restore -f /dev/null`
+    : `exec nice pg_restore -f /dev/null < ${spoolInside}/decode`;
   const decoder = await sidecar.exec([shell, '-c', decode]);
   const hash = createHash('sha256');
   let bytes = 0;
