@@ -23,7 +23,7 @@ export interface Catalog {
   readonly entries: readonly CatalogEntry[];
   readonly problems: readonly CatalogProblem[];
   /** Where it was read. */
-  readonly place: string;
+  readonly storage: Storage;
 }
 
 /** Key of the folder of a backup: the host stands first, so that two hosts may share a storage. */
@@ -60,7 +60,7 @@ export async function readCatalog(storage: Storage, service: string | undefined)
     }
   }
   entries.sort((a, b) => compare(a.manifest.startedAt, b.manifest.startedAt) || compare(a.manifest.id, b.manifest.id));
-  return { entries, problems, place: storage.place };
+  return { entries, problems, storage };
 }
 
 function compare(a: string, b: string): number {
@@ -76,7 +76,7 @@ export function findBackup(catalog: Catalog, service: string, id: string): Catal
     throw new PgbackupError('damaged', damaged.message, {
       hint: `Without its manifest an archive is no backup. It may still restore by its path, unproven. To be rid of it: dokku pgbackup:delete ${service} ${id}`,
     });
-  throw new PgbackupError('not-found', `Backup ${id} of ${service} not found in ${catalog.place}`, {
+  throw new PgbackupError('not-found', `Backup ${id} of ${service} not found in ${catalog.storage.place}`, {
     hint: isBackupId(id)
       ? `List them: dokku pgbackup:list ${service}`
       : `An id looks like ${service}-20261120T031500Z-k3f9. List them: dokku pgbackup:list ${service}`,
@@ -109,7 +109,7 @@ export function latestBackup(catalog: Catalog, service: string, host: string): C
       },
     );
   }
-  throw new PgbackupError('no-backup', `Service ${service} has no backup in ${catalog.place}`, {
+  throw new PgbackupError('no-backup', `Service ${service} has no backup in ${catalog.storage.place}`, {
     hint: `Take one: dokku pgbackup:run ${service}`,
   });
 }

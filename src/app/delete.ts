@@ -31,12 +31,11 @@ export async function deleteBackup(ports: DeletePorts, catalog: Catalog, entry: 
 export async function deleteUnreadable(
   ports: DeletePorts,
   service: ServiceName,
-  catalog: Catalog,
-  storage: Storage,
+  { problems, storage }: Catalog,
   id: string,
   consent: Consent,
 ): Promise<boolean> {
-  const manifest = catalog.problems.find((problem) => idInKey(problem.key) === id)?.key;
+  const manifest = problems.find((problem) => idInKey(problem.key) === id)?.key;
   if (manifest === undefined) return false;
   await confirmByName(ports.reporter, id, consent, 'Delete', `what is left of backup ${id} would be gone`);
   const folder = manifest.slice(0, manifest.lastIndexOf('/') + 1);

@@ -1,4 +1,4 @@
-import { findBackup, openStorage } from '../../app/catalog.ts';
+import { findBackup } from '../../app/catalog.ts';
 import { deleteBackup, deleteUnreadable } from '../../app/delete.ts';
 import { confirmOptions, formatOption, serviceOption, type CommandSpec } from '../spec.ts';
 import { targetCatalog } from './catalog-target.ts';
@@ -15,7 +15,7 @@ export const deleteCommand: CommandSpec = {
     const id = args.required(1);
     const consent = { confirm: args.text('confirm'), force: args.flag('force') };
     const { service, catalog } = await targetCatalog(ports, args);
-    if (!(await deleteUnreadable(ports, service, catalog, await openStorage(ports, service), id, consent)))
+    if (!(await deleteUnreadable(ports, service, catalog, id, consent)))
       await deleteBackup(ports, catalog, findBackup(catalog, service, id), consent);
     if (output.options.json) return output.json({ deleted: id });
     output.result(`Backup ${id} is deleted`, []);

@@ -25,9 +25,9 @@ export const list: CommandSpec = {
   },
 };
 
-function present(output: Output, { entries, place }: Catalog, target: string | undefined): void {
+function present(output: Output, { entries, storage }: Catalog, target: string | undefined): void {
   if (entries.length === 0) {
-    output.detail(`No backups in ${place}. Take one: dokku pgbackup:run ${target ?? '<target>'}`);
+    output.detail(`No backups in ${storage.place}. Take one: dokku pgbackup:run ${target ?? '<target>'}`);
     return;
   }
   // Two hosts may share a storage: whose a backup is must be seen, for only the own ones are taken by --latest.

@@ -41,7 +41,7 @@ export const verify: CommandSpec = {
       throw new PgbackupError(
         'verification',
         `${failures.length} of ${count} backups are damaged: ${failures.map((f) => f.id).join(', ')}`,
-        { hint: 'See that the newest is whole, or take one now: dokku pgbackup:run ' + args.required(0) },
+        { hint: `See that the newest is whole, or take one now: dokku pgbackup:run ${args.required(0)}` },
       );
   },
 };
