@@ -20,27 +20,32 @@ export function sql(service: string, text: string): string {
   return capture('docker', ['exec', '-i', container(service), ...psql], text);
 }
 
-/** Peak resident bytes of the program itself: its node process, found by what it runs. */
-function peakOfProgram(): number {
-  let peak = 0;
+interface Use {
+  /** Peak resident bytes. */
+  readonly peak: number;
+  /** Bytes written to files on a disk. */
+  readonly written: number;
+}
+
+/** What the program itself has used so far: its node process, found by what it runs, which the line says. */
+function useOfProgram(line: string): Use {
+  let [peak, written] = [0, 0];
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (!words[1]?.endsWith('/dist/main.js')) continue;
-      const high = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-      peak = Math.max(peak, Number(high?.[1] ?? 0) * 1024);
+      const [, script, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (!script?.endsWith('/dist/main.js') || !args.every((arg) => line.includes(arg))) continue;
+      peak = Math.max(peak, Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024);
+      written = Math.max(written, Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0));
     } catch {
       // It ended while it was looked at.
     }
   }
-  return peak;
+  return { peak, written };
 }
 
 /** One run of a command. */
-export interface Timing {
+export interface Timing extends Use {
   readonly seconds: number;
-  /** Bytes. */
-  readonly peak: number;
   readonly output: string;
   /** When each piece of the output came, in milliseconds since 1970. */
   readonly pieces: readonly { readonly at: number; readonly text: string }[];
@@ -52,15 +57,18 @@ export function time(line: string): Promise<Timing> {
     const begun = performance.now();
     const child = spawn('bash', ['-o', 'pipefail', '-c', line], { stdio: ['ignore', 'pipe', 'pipe'] });
     const pieces: { at: number; text: string }[] = [];
-    let peak = 0;
+    let [peak, written] = [0, 0];
     const take = (chunk: Buffer): void => void pieces.push({ at: Date.now(), text: chunk.toString() });
     child.stdout.on('data', take);
     child.stderr.on('data', take);
-    const watch = setInterval(() => (peak = Math.max(peak, peakOfProgram())), 25);
+    const watch = setInterval(() => {
+      const use = useOfProgram(line);
+      [peak, written] = [Math.max(peak, use.peak), Math.max(written, use.written)];
+    }, 25);
     child.on('close', (code) => {
       clearInterval(watch);
       const output = pieces.map(({ text }) => text).join('');
-      if (code === 0) resolve({ seconds: (performance.now() - begun) / 1000, peak, output, pieces });
+      if (code === 0) resolve({ seconds: (performance.now() - begun) / 1000, peak, written, output, pieces });
       else reject(new Error(`${line}: exit ${code}\n${output}`));
     });
   });
@@ -72,19 +80,19 @@ export function median(numbers: readonly number[]): number {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
 }
 
-export type Results = Record<string, Timing[]>;
+export type Results<T extends Timing = Timing> = Record<string, T[]>;
 
 /**
  * One round of each in turn, so that a machine that slows down slows all of them. A first round, which finds
  * cold caches and makes files anew that later ones use again, is run and not counted.
  * @param before run before each round, and not timed.
  */
-export async function alternate(
+export async function alternate<T extends Timing>(
   runs: number,
-  ways: Readonly<Record<string, () => Promise<Timing>>>,
+  ways: Readonly<Record<string, () => Promise<T>>>,
   before: () => Promise<unknown> = async () => {},
-): Promise<Results> {
-  const results: Results = {};
+): Promise<Results<T>> {
+  const results: Results<T> = {};
   for (let round = 0; round <= runs; round += 1) {
     await before();
     for (const [way, measure] of Object.entries(ways)) {

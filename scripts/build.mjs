@@ -17,6 +17,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node22.15',
+  // The CommonJS of a package that has both comes as a whole, used or not, and without names where it loads lazily.
+  mainFields: ['module', 'main'],
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'linked',

@@ -1,17 +1,31 @@
 // Everything: the checks, then the suites that need Docker, in a lab of their own.
-// usage: npm test | npm run test:host   (test.ts host: only the suite that also runs on a real Dokku)
+// usage: npm test | npm run test:host | npm run test:storage
+// test.ts host: only the suite that also runs on a real Dokku; test.ts storage: only the S3 servers and what runs on them
 import { globSync } from 'node:fs';
 import { endMarked, runAlone } from './suites/alone.ts';
 import { callerIsGone } from './suites/caller.ts';
 import { checks } from './suites/checks.ts';
 import { installPlugin, labDown, labEnv, labRoot, labUp, realDokku } from './suites/lab.ts';
 import { root, stopPrograms } from './suites/program.ts';
-import { bats, conclude, runSuites, say, vitest, type Suite } from './suites/suite.ts';
+import { s3Up, storage } from './suites/s3.ts';
+import { bats, conclude, runSuites, say, vitest, type SideBySide, type Suite } from './suites/suite.ts';
 
 const hostSuite = (env: Record<string, string>): Suite => bats('host', 'test/host/*.bats', env);
 
-function labSuites(): Suite[] {
-  return [bats('lab', 'test/lab/*.bats', labEnv), installPlugin, hostSuite(labEnv), ...faults()];
+/** The lab is made while the checks run: the one waits for packages, the others compute. */
+function everything(): (Suite | SideBySide)[] {
+  return [
+    {
+      lanes: [
+        [...checks, bats('shims', 'test/shims/*.bats')],
+        [labUp, s3Up],
+      ],
+    },
+    { lanes: [[bats('lab', 'test/lab/*.bats', labEnv)], [storage]] },
+    installPlugin,
+    hostSuite(labEnv),
+    ...faults(),
+  ];
 }
 
 /** Whatever there is of both kinds; neither is a failure. */
@@ -42,7 +56,7 @@ function endWithCaller(): void {
   }, 1000).unref();
 }
 
-async function inLab(suites: readonly Suite[]): Promise<number> {
+async function inLab(suites: readonly (Suite | SideBySide)[]): Promise<number> {
   if (process.getuid?.() !== 0) throw new Error('Run as root: the lab starts dockerd and makes user dokku');
   await runAlone(labRoot);
   endWithCaller();
@@ -51,12 +65,15 @@ async function inLab(suites: readonly Suite[]): Promise<number> {
   return conclude(total);
 }
 
-const host = process.argv[2] === 'host';
+const [, , only] = process.argv;
+const host = only === 'host';
 if (host && realDokku !== undefined) {
   say(`host suite against ${realDokku}`);
-  process.exitCode = conclude(await runSuites([hostSuite({})]));
+  process.exitCode = conclude(await runSuites([s3Up, hostSuite({})]));
 } else if (host) {
-  process.exitCode = await inLab([labUp, installPlugin, hostSuite(labEnv)]);
+  process.exitCode = await inLab([labUp, s3Up, installPlugin, hostSuite(labEnv)]);
+} else if (only === 'storage') {
+  process.exitCode = await inLab([s3Up, storage]);
 } else {
-  process.exitCode = await inLab([...checks, bats('shims', 'test/shims/*.bats'), labUp, ...labSuites()]);
+  process.exitCode = await inLab(everything());
 }

@@ -1,14 +1,21 @@
 /** The composition root: puts the parts together, and is the only file that knows all of them. */
+import { AgeEncryption } from './adapters/crypto/age.ts';
+import { DokkuCron } from './adapters/dokku/cron.ts';
 import { DokkuCli } from './adapters/dokku/dokku-cli.ts';
-import { Machine, systemClock } from './adapters/host.ts';
+import { Machine, pause, systemClock } from './adapters/host.ts';
+import { DokkuPostgresBackups } from './adapters/dokku/legacy-backups.ts';
 import { FileLocks } from './adapters/locks.ts';
+import { FileMonitoring } from './adapters/monitoring.ts';
+import { HttpNotifier } from './adapters/notifier.ts';
 import { Paths } from './adapters/paths.ts';
 import { DockerPostgres } from './adapters/postgres/postgres.ts';
+import { FileSchedules } from './adapters/schedules-store.ts';
 import { PropertyFiles } from './adapters/settings-store.ts';
+import { FileSlots } from './adapters/slots.ts';
 import { FileSources } from './adapters/source/sources.ts';
 import { FolderSpools } from './adapters/spool.ts';
 import { FileJournals, FileOperationLog, FilePreviousDatabases } from './adapters/state.ts';
-import { LocalStorage } from './adapters/storage/local.ts';
+import { FileStorages } from './adapters/storage/storages.ts';
 import { exitCodeOf } from './cli/exit-code.ts';
 import { Output } from './cli/output.ts';
 import { runProgram } from './cli/program.ts';
@@ -25,21 +32,31 @@ const signalCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 function createPorts(output: Output, signal: AbortSignal): Ports {
   const paths = new Paths(process.env);
   const locks = new FileLocks(paths.state, systemClock);
+  const spools = new FolderSpools(paths.spool);
+  const encryption = new AgeEncryption();
   return {
     clock: systemClock,
+    pause,
     dokku: new DokkuCli(process.env['DOKKU_ROOT'] ?? '/home/dokku', () => locks.lend()),
     postgres: new DockerPostgres(paths),
     locks,
+    slots: new FileSlots(paths.state, systemClock),
+    schedules: new FileSchedules(paths.schedules),
+    cron: new DokkuCron(),
     journals: new FileJournals(paths.state),
     previous: new FilePreviousDatabases(paths.state),
     log: new FileOperationLog(paths.state),
     settings: new PropertyFiles(paths.config),
-    spools: new FolderSpools(paths.spool),
-    sources: new FileSources(),
+    spools,
+    sources: new FileSources(encryption, spools),
     host: new Machine(paths.state, systemClock),
     reporter: output,
-    storage: (backupDir) => new LocalStorage(backupDir ?? paths.backups, backupDir !== undefined),
+    notifier: new HttpNotifier(systemClock, version),
+    monitoring: new FileMonitoring(paths.state),
+    storages: new FileStorages(paths, process.env['PGBACKUP_METADATA_ENDPOINT']),
     signal,
+    encryption,
+    legacyBackups: new DokkuPostgresBackups(),
   };
 }
 
@@ -84,7 +101,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     output.failure(error);
-    return signalCode ?? exitCodeOf(error);
+    return exitCodeOf(error, signalCode);
   }
 }
 

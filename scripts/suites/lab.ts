@@ -20,7 +20,7 @@ export const labEnv = {
   PATH: `${labRoot}/bin:${process.env['PATH'] ?? ''}`,
 };
 
-export const images = '15,17,18,busybox';
+export const images = '15,17,18,busybox,s3';
 
 /** Starts from nothing: what an earlier run left, killed or not, goes first. */
 export const labUp: Suite = {

@@ -1,6 +1,7 @@
 /** Runs the programs of the suites: their output goes through to the terminal, and what they started ends with us. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { write } from './lane.ts';
 
 export const root = new URL('../..', import.meta.url).pathname;
 
@@ -14,13 +15,13 @@ export interface ProgramOptions {
   readonly always?: boolean;
 }
 
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 let stopped = false;
 
-/** Ends the program that runs now with all it started, and keeps others from starting. */
+/** Ends the programs that run now with all they started, and keeps others from starting. */
 export function stopPrograms(): void {
   stopped = true;
-  if (running?.pid !== undefined) kill(-running.pid, 'SIGKILL');
+  for (const { pid } of running) if (pid !== undefined) kill(-pid, 'SIGKILL');
 }
 
 /** A process or, negative, a group that is gone already is no error. */
@@ -42,28 +43,28 @@ export async function runProgram(command: readonly string[], options: ProgramOpt
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
-  running = child;
+  running.add(child);
   const held: Buffer[] = [];
-  const show = (stream: NodeJS.WriteStream, chunk: Buffer): void => void (options.quiet ? held.push(chunk) : stream.write(chunk));
+  const show = (chunk: Buffer): void => void (options.quiet ? held.push(chunk) : write(chunk));
   let rest = '';
   child.stdout.on('data', (chunk: Buffer) => {
-    show(process.stdout, chunk);
+    show(chunk);
     const lines = (rest + chunk.toString('utf8')).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) options.onLine?.(line);
   });
-  child.stderr.on('data', (chunk: Buffer) => show(process.stderr, chunk));
+  child.stderr.on('data', (chunk: Buffer) => show(chunk));
   // `exit`, not `close`: a daemon that was left behind keeps our pipes open for ever.
   const ended = once(child, 'exit').catch((error: unknown) => {
-    process.stderr.write(`${file}: ${String(error)}\n`);
+    write(`${file}: ${String(error)}\n`);
   });
   await ended;
   // What it wrote last may still be on the way.
   await Promise.race([once(child, 'close').catch(() => {}), new Promise((resolve) => setTimeout(resolve, 500))]);
   child.stdout.destroy();
   child.stderr.destroy();
-  running = undefined;
+  running.delete(child);
   const code = child.exitCode ?? 1;
-  if (code !== 0 && options.quiet) process.stderr.write(Buffer.concat(held));
+  if (code !== 0 && options.quiet) write(Buffer.concat(held));
   return code;
 }

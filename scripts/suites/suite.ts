@@ -3,6 +3,7 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { add, countVitest, TapCounter, type Count } from './count.ts';
+import { besides, write } from './lane.ts';
 import { root, runProgram, type ProgramOptions } from './program.ts';
 
 export interface Suite {
@@ -59,25 +60,51 @@ function nothing(pattern: string): Count {
 }
 
 export function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(`${text}\n`);
+}
+
+/** Two lists of suites, each in its order, side by side: half of what they do is waiting. */
+export interface SideBySide {
+  readonly lanes: readonly [readonly Suite[], readonly Suite[]];
 }
 
 /** Runs every suite, also after one that failed, then says what came of each. @returns the sum. */
-export async function runSuites(suites: readonly Suite[]): Promise<Count> {
-  let total: Count = { passed: 0, failed: 0 };
-  const table: string[] = [];
-  for (const suite of suites) {
-    say(`\n==> ${suite.name}`);
-    const started = performance.now();
-    const count = await suite.run();
-    total = add(total, count);
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    table.push(
-      `${count.failed === 0 ? '  ok    ' : '  FAILED'}  ${suite.name.padEnd(28)} ${seconds.padStart(7)} s   ${count.passed} passed, ${count.failed} failed`,
-    );
+export async function runSuites(suites: readonly (Suite | SideBySide)[]): Promise<Count> {
+  const results: Result[] = [];
+  for (const entry of suites) {
+    if ('run' in entry) results.push(await timed(entry));
+    else
+      for (const lane of await besides(
+        () => inOrder(entry.lanes[0]),
+        () => inOrder(entry.lanes[1]),
+      ))
+        results.push(...lane);
   }
-  say(`\n${table.join('\n')}`);
-  return total;
+  say(`\n${results.map(({ line }) => line).join('\n')}`);
+  return results.reduce((sum, { count }) => add(sum, count), { passed: 0, failed: 0 });
+}
+
+interface Result {
+  readonly count: Count;
+  readonly line: string;
+}
+
+async function inOrder(suites: readonly Suite[]): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const suite of suites) results.push(await timed(suite));
+  return results;
+}
+
+async function timed(suite: Suite): Promise<Result> {
+  say(`\n==> ${suite.name}`);
+  const started = performance.now();
+  const count = await suite.run();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const verdict = count.failed === 0 ? '  ok    ' : '  FAILED';
+  return {
+    count,
+    line: `${verdict}  ${suite.name.padEnd(28)} ${seconds.padStart(7)} s   ${count.passed} passed, ${count.failed} failed`,
+  };
 }
 
 /** The last line of every run. @returns the exit code. */

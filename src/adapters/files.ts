@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, PgbackupError } from '../domain/errors.ts';
 
@@ -10,6 +10,12 @@ export function shellWord(path: string): string {
 /** Whether an error is that of a missing file or folder. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** Whether the open file is still the one that the path leads to. */
+export function isAt(fd: number, path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && found.ino === fstatSync(fd).ino;
 }
 
 /** The file as UTF-8; undefined when it does not exist. */

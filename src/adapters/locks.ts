@@ -1,15 +1,13 @@
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import { PgbackupError } from '../domain/errors.ts';
-import { formatTime } from '../domain/format.ts';
 import type { ServiceName } from '../domain/names.ts';
-import type { Clock, Locks } from '../ports.ts';
+import type { Clock, Locks, Wait } from '../ports.ts';
 import { lockFile, unlockFile } from './flock.ts';
 import { onDisk } from './files.ts';
+import { noteHolder, readHolder } from './lock-holder.ts';
+import { ReaderMarks } from './reader-marks.ts';
 import { serviceState } from './state.ts';
-
-const holderSchema = v.object({ pid: v.number(), purpose: v.string(), since: v.string() });
 
 /**
  * Locks by flock(2). The kernel drops them when the process that holds the file open is gone, however it went,
@@ -18,34 +16,42 @@ const holderSchema = v.object({ pid: v.number(), purpose: v.string(), since: v.s
 export class FileLocks implements Locks {
   readonly #state: string;
   readonly #clock: Clock;
+  readonly #marks: ReaderMarks;
   #held: number | undefined;
   #lent = false;
 
   constructor(state: string, clock: Clock) {
     this.#state = state;
     this.#clock = clock;
+    this.#marks = new ReaderMarks(state, clock);
   }
 
-  async acquire(service: ServiceName, purpose: string): Promise<AsyncDisposable> {
+  async acquire(service: ServiceName, purpose: string, wait?: Wait): Promise<AsyncDisposable> {
     const folder = serviceState(this.#state, service);
     const path = join(folder, 'lock');
     const fd = onDisk(path, () => {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return openSync(path, 'a+', 0o600);
     });
-    if (!(await lockFile(fd))) {
-      const holder = readHolder(path);
+    try {
+      if (!(await lockFile(fd))) {
+        wait?.waiting(`Service ${service} is busy: ${readHolder(path)}`);
+        if (!wait || !(await lockInTime(fd, wait, this.#clock))) {
+          throw new PgbackupError('locked', `Service ${service} is busy: ${readHolder(path)}`, {
+            hint: 'Wait for it to end, then try again',
+          });
+        }
+      }
+    } catch (error) {
       closeSync(fd);
-      throw new PgbackupError('locked', `Service ${service} is busy: ${holder}`, {
-        hint: 'Wait for it to end, then try again',
-      });
+      throw error;
     }
-    note(fd, { pid: process.pid, purpose, since: this.#clock.now().toISOString() });
+    noteHolder(fd, { pid: process.pid, purpose, since: this.#clock.now().toISOString() });
     this.#held = fd;
     return {
       [Symbol.asyncDispose]: async () => {
         this.#held = undefined;
-        note(fd, undefined);
+        noteHolder(fd, undefined);
         if (this.#lent) await unlockFile(fd);
         closeSync(fd);
       },
@@ -60,26 +66,21 @@ export class FileLocks implements Locks {
     this.#lent ||= this.#held !== undefined;
     return this.#held;
   }
-}
 
-/** Who holds it, for the message to others; the lock itself needs no word on a disk that may be full. */
-function note(fd: number, holder: v.InferOutput<typeof holderSchema> | undefined): void {
-  try {
-    ftruncateSync(fd);
-    if (holder) writeSync(fd, JSON.stringify(holder));
-  } catch {
-    // Others are told that another command has just begun.
+  reading(service: ServiceName, id: string, purpose: string): Promise<AsyncDisposable> {
+    return this.#marks.reading(service, id, purpose);
+  }
+
+  removing(service: ServiceName, id: string): Promise<AsyncDisposable> {
+    return this.#marks.removing(service, id);
+  }
+
+  readers(service: ServiceName): Promise<ReadonlyMap<string, string>> {
+    return this.#marks.readers(service);
   }
 }
 
-function readHolder(path: string): string {
-  try {
-    const holder = v.parse(holderSchema, JSON.parse(readFileSync(path, 'utf8')));
-    const process = existsSync(`/proc/${holder.pid}`)
-      ? `process ${holder.pid}`
-      : `process ${holder.pid} is gone, a dokku command that it began still runs`;
-    return `${holder.purpose} since ${formatTime(holder.since)} (${process})`;
-  } catch {
-    return 'another command has just begun';
-  }
+/** Waits its turn for a lock. @returns false when the time is over. @throws the signal's reason. */
+export function lockInTime(fd: number, { until, signal }: Wait, clock: Clock): Promise<boolean> {
+  return lockFile(fd, { wait: Math.max(0, (until.getTime() - clock.now().getTime()) / 1000), signal });
 }

@@ -20,6 +20,15 @@ export class Paths {
     return join(this.data, 'state');
   }
 
+  /** How each storage is set up, and its keys. */
+  get storages(): string {
+    return join(this.data, 'storages');
+  }
+
+  get schedules(): string {
+    return join(this.data, 'schedules');
+  }
+
   get spool(): string {
     return join(this.data, 'spool');
   }

@@ -38,6 +38,11 @@ function spawnFailure(command: string, cause: unknown): PgbackupError {
   return new PgbackupError('dokku', `Cannot run ${command}`, { cause, hint: `Is ${command} installed, and on the PATH of user dokku?` });
 }
 
+/** Whether an error is that of a program which is not there. */
+export function isNoProgram(error: unknown): boolean {
+  return error instanceof PgbackupError && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ENOENT';
+}
+
 /**
  * Runs a command to its end and keeps its output (at most 64 MiB).
  * @throws PgbackupError dokku, when it cannot be started. An exit code other than 0 is a result, not an error.
@@ -69,6 +74,7 @@ export async function runWithFile(
   args: readonly string[],
   descriptor: number,
   env: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
 ): Promise<RunResult> {
   const child = spawn(command, args, {
     cwd,
@@ -76,10 +82,14 @@ export async function runWithFile(
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', descriptor],
   });
+  const stop = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted === true) stop();
   const stderr = child.stderr?.setEncoding('utf8').toArray();
   await once(child, 'close').catch((cause: unknown) => {
     throw spawnFailure(command, cause);
   });
+  signal?.removeEventListener('abort', stop);
   return { exitCode: child.exitCode ?? undefined, stdout: '', stderr: (await stderr)?.join('') ?? '' };
 }
 
@@ -121,4 +131,45 @@ export function filter(command: string, args: readonly string[], input: Readable
     });
     yield* child.iterable({ binary: true });
   });
+}
+
+/** A child that reads a secret from its descriptor 3 and reports on its descriptor 4. */
+export interface ConfidedChild extends Child {
+  /** What came on descriptor 4, once the child is gone. */
+  readonly report: Promise<string>;
+}
+
+/**
+ * Starts a program that is told a secret by neither its arguments, which `ps` shows, nor its environment, which its
+ * own children inherit. (Not by execa, whose types know no such descriptors.) `done` rejects with PgbackupError dokku
+ * when the program cannot be started; the cause has the code ENOENT when there is none.
+ */
+export function startWithSecret(
+  command: string,
+  args: readonly string[],
+  secret: string,
+  env: Readonly<Record<string, string>> = {},
+): ConfidedChild {
+  const child = spawn(command, args, {
+    cwd,
+    detached: true,
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+  });
+  const [stdin, stdout, stderr, confided, report] = child.stdio;
+  if (!stdin || !stdout || !stderr || !(confided instanceof Duplex) || !(report instanceof Duplex)) {
+    throw new Error(`${command} was started without its five streams`);
+  }
+  // One that goes away early closes them; that it went is told by `done`.
+  for (const stream of [stdin, confided, stderr, report]) stream.on('error', () => {});
+  confided.end(secret);
+  const [said, reported] = [stderr, report].map(async (stream) => Buffer.concat(await stream.toArray()).toString('utf8'));
+  const done = (async (): Promise<RunResult> => {
+    await once(child, 'close').catch((cause: unknown) => {
+      throw spawnFailure(command, cause);
+    });
+    return { exitCode: child.exitCode ?? undefined, stdout: '', stderr: (await said) ?? '' };
+  })();
+  done.catch(() => {});
+  return { stdin, stdout, done, report: reported ?? Promise.resolve(''), kill: () => void child.kill('SIGKILL') };
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ServiceName } from '../domain/names.ts';
+import { isServiceName, type ServiceName } from '../domain/names.ts';
 import type { SettingsStore } from '../ports.ts';
 import { isMissing, readIfThere, removeDurably, writeDurably } from './files.ts';
 
@@ -22,6 +22,15 @@ export class PropertyFiles implements SettingsStore {
       throw error;
     }
     return new Map(keys.map((key) => [key, (readIfThere(join(folder, key)) ?? '').replace(/\n$/, '')]));
+  }
+
+  async scopes(): Promise<readonly ServiceName[]> {
+    try {
+      return readdirSync(this.#config).filter(isServiceName).toSorted();
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
   }
 
   async write(scope: ServiceName | '--global', key: string, value: string | undefined): Promise<void> {

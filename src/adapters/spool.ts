@@ -1,7 +1,7 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spool, Spools } from '../ports.ts';
-import { isMissing, onDisk } from './files.ts';
+import { isAt, isMissing, onDisk } from './files.ts';
 import { lockFile } from './flock.ts';
 
 /**
@@ -71,9 +71,4 @@ function openIfThere(path: string): number | undefined {
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-function isAt(fd: number, path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found !== undefined && found.ino === fstatSync(fd).ino;
 }

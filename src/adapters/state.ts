@@ -68,7 +68,7 @@ const entrySchema = v.object({
   service: v.string(),
   operation: v.string(),
   id: v.nullable(v.string()),
-  outcome: v.picklist(['ok', 'failed', 'recovered']),
+  outcome: v.picklist(['ok', 'partial', 'failed', 'recovered']),
   seconds: v.number(),
   message: v.string(),
 });

@@ -1,10 +1,10 @@
-import { messageOf } from '../domain/errors.ts';
+import { messageOf, PgbackupError } from '../domain/errors.ts';
 import type { AppState, SwapJournal } from '../domain/journal.ts';
 import type { PreviousDatabase } from '../domain/previous.ts';
 import type { Service } from '../domain/service.ts';
 import type { PostgresServer } from '../ports.ts';
 import type { Operation, OperationPorts } from './operation.ts';
-import { dropOlder, putBackApps, recordPrevious, settle } from './recover.ts';
+import { dropOlder, lookAtSwap, putBackApps, recordPrevious, settle } from './recover.ts';
 
 /** An operation that ends in a swap. */
 export interface Exchange {
@@ -20,8 +20,8 @@ export type Advance = (step: SwapJournal['step'], apps?: readonly AppState[]) =>
 
 export interface Exchanged<Prepared> {
   readonly prepared: Prepared;
-  /** Milliseconds without the database; undefined when it is not known, or there was none before. */
-  readonly gap: number | undefined;
+  /** Milliseconds without the database; null when it is not known, undefined when there was none before. */
+  readonly gap: number | null | undefined;
   readonly previous: PreviousDatabase | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface Exchanged<Prepared> {
  * Prepares and swaps, with each step in the journal before it is taken. Until the swap every failure takes all of
  * it back; once the databases are exchanged nothing is a failure any more, only something left to be finished.
  * @throws PgbackupError, and whatever `prepare` throws; the databases and the apps are then what they were, or
- * the journal is left to the next command.
+ * the journal is left to the next command. Whether it has swapped is not known where the error says so, and only there.
  */
 export async function exchange<Prepared>(
   ports: OperationPorts,
@@ -37,6 +37,7 @@ export async function exchange<Prepared>(
   prepare: (advance: Advance) => Promise<Prepared>,
 ): Promise<Exchanged<Prepared>> {
   const { service, server } = work;
+  await using asking = new Asking(ports, work);
   let journal = work.journal;
   const advance: Advance = async (step, apps = journal.apps) => {
     const next = { ...journal, step, apps: [...apps] };
@@ -49,26 +50,52 @@ export async function exchange<Prepared>(
     ports.signal.throwIfAborted();
     await advance('swap');
   } catch (error) {
-    await takeBack(ports, work, journal);
+    await takeBack(ports, service, asking, journal);
     throw error;
   }
   ports.reporter.step(`Swapping the ${journal.kind === 'undo' ? 'previous database back' : 'restored database'} in as ${journal.live}`);
-  let gap: number | undefined;
+  let gap: number | null | undefined;
   try {
     if (journal.liveExisted) gap = await server.swap(journal);
     else await server.rename(journal.scratch, journal.live);
   } catch (error) {
-    // The server may have done it all the same: the answer can get lost.
-    const settled = await takeBack(ports, work, journal);
-    if (!settled?.swapped) throw error;
-    return { prepared, gap: undefined, previous: settled.previous };
+    if (!(await hasSwapped(ports, service, asking, journal, error))) {
+      await takeBack(ports, service, asking, journal);
+      throw error;
+    }
+    if (journal.liveExisted) gap = null;
   }
-  return { prepared, gap, previous: await finish(ports, work, advance, () => journal) };
+  return { prepared, gap, previous: await finish(ports, service, asking, advance, () => journal) };
+}
+
+/**
+ * Whether the swap was done, of which we heard only that it failed: the answer can get lost.
+ * @throws PgbackupError postgres, when nobody can say; the journal is then left to the next command.
+ */
+async function hasSwapped(
+  ports: OperationPorts,
+  service: Service,
+  asking: Asking,
+  journal: SwapJournal,
+  failure: unknown,
+): Promise<boolean> {
+  try {
+    return (await asking.anyhow((server) => lookAtSwap(server, journal))).swapped;
+  } catch {
+    await putBackApps(ports, journal.apps);
+    throw new PgbackupError(
+      'postgres',
+      `It is not known whether the ${journal.kind} has swapped its database in as ${journal.live}, and Postgres cannot be asked now: ${messageOf(failure)}. ` +
+        `The live database is whole either way, and the next command on ${service.name} will finish or take back the rest`,
+      { hint: `To find out: dokku pgbackup:doctor ${service.name}`, cause: failure, outcomeUnknown: true },
+    );
+  }
 }
 
 async function finish(
   ports: OperationPorts,
-  { service, server }: Exchange,
+  service: Service,
+  asking: Asking,
   advance: Advance,
   journal: () => SwapJournal,
 ): Promise<PreviousDatabase | undefined> {
@@ -81,7 +108,7 @@ async function finish(
       // Before the drop, for which the server writes everything to its disk: the apps need not wait for that.
       await putBackApps(ports, journal().apps);
     }
-    await dropOlder(ports, server, journal());
+    await asking.anyhow((server) => dropOlder(ports, server, journal()));
     await ports.journals.clear(service.name);
   } catch (error) {
     ports.reporter.warn(
@@ -91,36 +118,43 @@ async function finish(
   return previous;
 }
 
-/** After a failure that we live to see: the same as recovery after one that we do not. Undefined: it is left to the next command. */
-async function takeBack(
-  ports: OperationPorts,
-  work: Exchange,
-  journal: SwapJournal,
-): Promise<Awaited<ReturnType<typeof settle>> | undefined> {
-  const { service } = work;
+/** After a failure that we live to see: the same as recovery after one that we do not. What fails of it is left to the next command. */
+async function takeBack(ports: OperationPorts, service: Service, asking: Asking, journal: SwapJournal): Promise<void> {
   try {
-    const settled = await settleAnyhow(ports, work, journal);
+    await asking.anyhow((server) => settle(ports, service, server, journal));
     await putBackApps(ports, journal.apps);
     await ports.journals.clear(service.name);
-    return settled;
   } catch {
     await putBackApps(ports, journal.apps);
     ports.reporter.warn(`Not everything could be put back now; the next command on ${service.name} will do it`);
-    return undefined;
   }
 }
 
-async function settleAnyhow(
-  ports: OperationPorts,
-  { service, server, operation }: Exchange,
-  journal: SwapJournal,
-): ReturnType<typeof settle> {
-  try {
-    return await settle(ports, service, server, journal);
-  } catch {
-    // What failed may have been our sidecar or our session; a new one may do, and a closed database cannot wait.
-    await server[Symbol.asyncDispose]();
-    await using fresh = await ports.postgres.open(service, { spool: operation.spool });
-    return await settle(ports, service, fresh, journal);
+/** The server, over a session of our own once the one that we were given fails. */
+class Asking implements AsyncDisposable {
+  readonly #open: () => Promise<PostgresServer>;
+  readonly #given: PostgresServer;
+  #fresh: PostgresServer | undefined;
+
+  constructor(ports: OperationPorts, { service, server, operation }: Exchange) {
+    this.#open = () => ports.postgres.open(service, { spool: operation.spool });
+    this.#given = server;
+  }
+
+  /** @throws what `ask` throws over a new session, too. */
+  async anyhow<T>(ask: (server: PostgresServer) => Promise<T>): Promise<T> {
+    const server = this.#fresh ?? this.#given;
+    try {
+      return await ask(server);
+    } catch {
+      // What failed may have been our sidecar or our session; a new one may do, and a closed database cannot wait.
+      await server[Symbol.asyncDispose]();
+      this.#fresh = await this.#open();
+      return ask(this.#fresh);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fresh?.[Symbol.asyncDispose]();
   }
 }

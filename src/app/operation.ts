@@ -1,10 +1,22 @@
 import { makeBackupId, type BackupId } from '../domain/backup-id.ts';
-import { messageOf, PgbackupError } from '../domain/errors.ts';
+import { isOutcomeUnknown, messageOf, PgbackupError } from '../domain/errors.ts';
 import { formatTime } from '../domain/format.ts';
 import type { Service } from '../domain/service.ts';
-import type { Ports, PostgresServer, ServerOptions, Spool } from '../ports.ts';
+import type { Ports, PostgresServer, ServerOptions, Spool, Wait } from '../ports.ts';
 import { abortable } from './abortable.ts';
+import { openAnnouncement, type AnnouncementPorts } from './announcement.ts';
+import type { Described } from './notices.ts';
 import { recover } from './recover.ts';
+
+/** What an operation that nobody watches is given. */
+export interface Circumstances {
+  /** For another operation on the service to end; undefined: not at all. */
+  readonly wait?: Wait;
+  /** Id of the schedule on whose behalf, for the log and for notices. */
+  readonly schedule?: string;
+  /** Hears that it has its turn: from here on the outcome comes to the log by itself. */
+  readonly begun?: () => void;
+}
 
 /** What an operation works with while it has the service for itself. */
 export interface Operation {
@@ -18,12 +30,13 @@ export interface Operation {
 
 export type OperationPorts = Pick<
   Ports,
-  'clock' | 'locks' | 'journals' | 'previous' | 'log' | 'spools' | 'postgres' | 'dokku' | 'storage' | 'reporter' | 'signal'
->;
+  'clock' | 'locks' | 'journals' | 'previous' | 'log' | 'spools' | 'postgres' | 'dokku' | 'storages' | 'reporter' | 'signal'
+> &
+  AnnouncementPorts;
 
 /**
  * Runs an operation on a service: alone, after whatever a killed one left has been put right, and with its
- * outcome in the log. @param describe what the log says of a result.
+ * outcome in the log, and told to whoever wants to hear of it. @param describe what is said of a result.
  * @throws PgbackupError locked, and whatever the operation throws.
  */
 export async function operate<Result>(
@@ -31,14 +44,29 @@ export async function operate<Result>(
   service: Service,
   purpose: string,
   work: (operation: Operation) => Promise<Result>,
-  describe: (result: Result) => string,
+  describe: (result: Result) => string | Described,
+  { wait, schedule, begun }: Circumstances = {},
 ): Promise<Result> {
+  // Told once the lock is free again: an endpoint that is slow must not keep the next operation waiting.
+  await using announcement = openAnnouncement(ports, service, purpose, schedule ?? null);
+  await using _lock = await ports.locks.acquire(service.name, purpose, wait);
+  begun?.();
+  // Not before: whoever has waited begins now, and what it sees is of now.
   const startedAt = ports.clock.now();
   const id = makeBackupId(service.name, startedAt, ports.clock.suffix());
-  await using _lock = await ports.locks.acquire(service.name, purpose);
-  const record = async (outcome: 'ok' | 'failed', message: string): Promise<void> => {
+  announcement.begin(id, startedAt);
+  const record = async (outcome: 'ok' | 'partial' | 'failed', message: string): Promise<void> => {
     const seconds = (ports.clock.now().getTime() - startedAt.getTime()) / 1000;
-    await ports.log.append({ time: startedAt.toISOString(), service: service.name, operation: purpose, id, outcome, seconds, message });
+    const told = schedule === undefined ? message : `scheduled (${schedule}): ${message}`;
+    await ports.log.append({
+      time: startedAt.toISOString(),
+      service: service.name,
+      operation: purpose,
+      id,
+      outcome,
+      seconds,
+      message: told,
+    });
   };
   try {
     ports.signal.throwIfAborted();
@@ -52,15 +80,32 @@ export async function operate<Result>(
       // A Docker that does not answer keeps nobody waiting: what it may still start ends with this process.
       openServer: (options = {}) => abortable(ports.signal, ports.postgres.open(service, { ...options, spool })),
     });
-    await record('ok', describe(result));
+    const said = describe(result);
+    const described: Described = typeof said === 'string' ? { outcome: 'ok', message: said } : said;
+    await record(described.outcome, described.message);
+    announcement.end({ described });
     return result;
   } catch (error) {
-    const interrupted = ports.signal.aborted
-      ? new PgbackupError('interrupted', `Interrupted: ${purpose} of ${service.name} was stopped, and taken back`, { cause: error })
-      : undefined;
-    await record('failed', messageOf(interrupted ?? error));
-    throw interrupted ?? error;
+    const failure = ports.signal.aborted && !isOutcomeUnknown(error) ? await interruption(ports, service, purpose, error) : error;
+    await record('failed', messageOf(failure));
+    announcement.end({ error: failure });
+    throw failure;
   }
+}
+
+/** What is said of an operation that a signal has stopped: with its journal left, not all of it is taken back. */
+async function interruption(
+  ports: Pick<OperationPorts, 'journals'>,
+  service: Service,
+  purpose: string,
+  cause: unknown,
+): Promise<PgbackupError> {
+  const left = await ports.journals.read(service.name).then(
+    (journal) => journal !== undefined,
+    () => true,
+  );
+  const rest = left ? `. The next command on ${service.name} takes back what is left of it` : ', and taken back';
+  return new PgbackupError('interrupted', `Interrupted: ${purpose} of ${service.name} was stopped${rest}`, { cause });
 }
 
 /**

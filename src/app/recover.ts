@@ -2,13 +2,15 @@ import type { AppName } from '../domain/names.ts';
 import { isAppName } from '../domain/names.ts';
 import { messageOf, PgbackupError } from '../domain/errors.ts';
 import type { AppState, BackupJournal, SwapJournal } from '../domain/journal.ts';
+import { formatManifest, parseManifest } from '../domain/manifest.ts';
 import type { PreviousDatabase } from '../domain/previous.ts';
 import { notRunning, type Service } from '../domain/service.ts';
-import type { Ports, PostgresServer, Spool } from '../ports.ts';
+import { parseStorageName } from '../domain/storage-name.ts';
+import type { DatabaseSummary, Ports, PostgresServer, Spool } from '../ports.ts';
 
 export type RecoverPorts = Pick<
   Ports,
-  'clock' | 'journals' | 'previous' | 'log' | 'spools' | 'postgres' | 'dokku' | 'storage' | 'reporter'
+  'clock' | 'locks' | 'journals' | 'previous' | 'log' | 'spools' | 'postgres' | 'dokku' | 'storages' | 'reporter'
 >;
 
 /**
@@ -20,6 +22,8 @@ export type RecoverPorts = Pick<
 export async function recover(ports: RecoverPorts, service: Service, spool: Spool): Promise<void> {
   // Also without a journal: an operation that was killed before it changed anything has left its files and its sidecar.
   await ports.spools.reclaim((operation) => ports.postgres.removeSidecars(operation));
+  // Looking who reads takes away the marks of those that were killed. They are in nobody's way: no failure of it counts.
+  await ports.locks.readers(service.name).catch(() => {});
   const journal = await ports.journals.read(service.name);
   // One that was killed while it wrote its first step may have left half a journal.
   if (!journal) return ports.journals.clear(service.name);
@@ -40,17 +44,62 @@ export async function recover(ports: RecoverPorts, service: Service, spool: Spoo
   });
 }
 
-async function recoverBackup(ports: RecoverPorts, { backupDir, prefix }: BackupJournal): Promise<string> {
-  const storage = ports.storage(backupDir ?? undefined);
+async function recoverBackup(ports: RecoverPorts, { backupDir, storages, prefix }: BackupJournal): Promise<string> {
+  const done = await Promise.all(storages.map((name) => recoverCopy(ports, name, backupDir ?? undefined, prefix)));
+  const gone = storages.filter((_, i) => done[i] !== complete);
+  if (gone.length > 0 && gone.length < storages.length) {
+    const whole = storages.filter((name) => !gone.includes(name));
+    await Promise.all(whole.map((name) => noteMissing(ports, name, backupDir ?? undefined, `${prefix}manifest.json`, gone)));
+  }
+  return done.length === 1 ? (done[0] ?? '') : done.map((text, i) => `${storages[i]}: ${text}`).join('; ');
+}
+
+const complete = 'The backup was complete';
+
+/** A manifest that was written before the others could be names copies that there are not: what is behind is told by it. */
+async function noteMissing(
+  ports: Pick<RecoverPorts, 'storages' | 'reporter'>,
+  name: string,
+  backupDir: string | undefined,
+  key: string,
+  gone: readonly string[],
+): Promise<void> {
   try {
+    const storage = ports.storages.open(parseStorageName(name), backupDir);
+    const manifest = parseManifest(await storage.readText(key), key);
+    const states = (manifest.storages ?? []).map((state) =>
+      gone.includes(state.name) ? { ...state, stored: false, message: 'The backup was cut off before it was there' } : state,
+    );
+    const text = formatManifest({ ...manifest, storages: states });
+    await storage.put(
+      key,
+      (async function* () {
+        yield Buffer.from(text);
+      })(),
+    );
+  } catch (error) {
+    ports.reporter.warn(`That ${gone.join(' and ')} lack the backup could not be noted in ${name}: ${messageOf(error)}`);
+  }
+}
+
+async function recoverCopy(
+  ports: Pick<RecoverPorts, 'storages'>,
+  name: string,
+  backupDir: string | undefined,
+  prefix: string,
+): Promise<string> {
+  let place = name;
+  try {
+    const storage = ports.storages.open(parseStorageName(name), backupDir);
+    ({ place } = storage);
     await storage.sweep(prefix);
     // With its manifest it was complete; without, nothing will ever list what is left of it.
-    if (await storage.head(`${prefix}manifest.json`)) return 'The backup was complete';
-    for await (const key of storage.list(prefix)) await storage.delete(key);
+    if (await storage.head(`${prefix}manifest.json`)) return complete;
+    for await (const { key } of storage.list(prefix)) await storage.delete(key);
     return 'What there was of the backup has been removed';
   } catch (error) {
     // It takes up room and is listed nowhere: no reason to refuse a restore, which may be what is needed now.
-    return `What there was of the backup could not be removed, and is left to you: ${storage.place}/${prefix} (${messageOf(error)})`;
+    return `What there was of the backup could not be removed, and is left to you: ${place}/${prefix} (${messageOf(error)})`;
   }
 }
 
@@ -66,7 +115,7 @@ async function recoverSwap(ports: RecoverPorts, service: Service, spool: Spool, 
     );
   }
   await using server = await ports.postgres.open(service, { spool });
-  const { swapped } = await settle(ports, service, server, journal);
+  const swapped = await settle(ports, service, server, journal);
   await putBackApps(ports, journal.apps);
   return swapped ? `${journal.source} had been swapped in; the rest is done now` : `Database ${journal.live} is what it was before`;
 }
@@ -74,13 +123,31 @@ async function recoverSwap(ports: RecoverPorts, service: Service, spool: Spool, 
 /**
  * Takes an operation to its end or back. What the server shows counts, not what had been asked of it: it exchanges
  * databases by itself, and may have done so after its client was gone. Repeating it is harmless.
+ * @returns whether the databases are exchanged.
  */
 export async function settle(
   ports: Pick<Ports, 'previous' | 'clock' | 'reporter'>,
   service: Service,
   server: PostgresServer,
   journal: SwapJournal,
-): Promise<{ readonly swapped: boolean; readonly previous: PreviousDatabase | undefined }> {
+): Promise<boolean> {
+  const { swapped, live } = await lookAtSwap(server, journal);
+  if (live && !live.allowsConnections) await server.allowConnections(journal.live);
+  if (swapped) {
+    await recordPrevious(ports, service, journal);
+    await dropOlder(ports, server, journal);
+  } else if (journal.kind === 'restore') {
+    // The scratch database of an undo is the previous one: somebody's data, and to stay.
+    await server.drop(journal.scratch);
+  }
+  return swapped;
+}
+
+/** What the server shows of an operation: whether it has swapped, and the database that is live. @throws PgbackupError postgres. */
+export async function lookAtSwap(
+  server: PostgresServer,
+  journal: SwapJournal,
+): Promise<{ readonly swapped: boolean; readonly live: DatabaseSummary | undefined }> {
   // A statement that was under way goes on after its client is dead: look only once it has ended.
   await server.endBackends(journal.operation);
   const databases = await server.databases();
@@ -89,16 +156,7 @@ export async function settle(
   // nothing but it makes the name of the previous database.
   const asked = journal.step === 'swap' || journal.step === 'finish';
   const swapped = asked && (journal.liveExisted ? has(journal.previous) : has(journal.live) && !has(journal.scratch));
-  const live = databases.find((database) => database.name === journal.live);
-  if (live && !live.allowsConnections) await server.allowConnections(journal.live);
-  if (swapped) {
-    const previous = await recordPrevious(ports, service, journal);
-    await dropOlder(ports, server, journal);
-    return { swapped, previous };
-  }
-  // The scratch database of an undo is the previous one: somebody's data, and to stay.
-  if (journal.kind === 'restore') await server.drop(journal.scratch);
-  return { swapped, previous: undefined };
+  return { swapped, live: databases.find((database) => database.name === journal.live) };
 }
 
 /** Records the database that was live before the swap, for undo. Repeating it is harmless. */

@@ -41,7 +41,7 @@ export interface Replacement {
 export interface Replaced {
   readonly rows: RowCounts;
   readonly checks: readonly CheckOutcome[];
-  readonly gap: number | undefined;
+  readonly gap: number | null | undefined;
   readonly previous: { readonly database: string; readonly until: string } | undefined;
 }
 
@@ -49,7 +49,8 @@ type ReplacePorts = OperationPorts & Pick<Ports, 'host'>;
 
 /**
  * Builds the database aside, checks it and swaps it in; each step is in the journal before it is taken.
- * @throws PgbackupError; the live database, the apps and their maintenance mode are then what they were.
+ * @throws PgbackupError; the live database, the apps and their maintenance mode are then what they were, or the error says that
+ * it is not known.
  */
 export async function replaceDatabase(ports: ReplacePorts, work: Replacement): Promise<Replaced> {
   const { service, server, operation } = work;

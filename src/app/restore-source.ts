@@ -1,13 +1,18 @@
-import { PgbackupError } from '../domain/errors.ts';
-import type { Manifest } from '../domain/manifest.ts';
+import { messageOf, PgbackupError } from '../domain/errors.ts';
 import type { PlannedSource } from '../domain/restore-plan.ts';
 import type { InspectedSource, SqlReport } from '../domain/source.ts';
-import type { Ports, PostgresServer, RestoreInput } from '../ports.ts';
+import type { Keyring, Origin, Ports, PostgresServer, RestoreInput, Storage } from '../ports.ts';
+import { checkStored, distantOrigin } from './backup-origin.ts';
 import { archiveKey, type CatalogEntry } from './catalog.ts';
 
 /** What a restore was told to read. */
 export type SourceChoice =
-  | { readonly kind: 'backup'; readonly entry: CatalogEntry }
+  | {
+      readonly kind: 'backup';
+      readonly entry: CatalogEntry;
+      /** Path of its archive in the spool, where it was brought from elsewhere. */
+      readonly fetched: string | undefined;
+    }
   | { readonly kind: 'file'; readonly path: string; readonly label: string; readonly sha256: string | undefined };
 
 /** A source that has been shown to be whole, as far as it can be. */
@@ -17,41 +22,68 @@ export interface CheckedSource {
   readonly dropPublic: boolean;
 }
 
-type SourcePorts = Pick<Ports, 'sources' | 'reporter'>;
+type FileChoice = Extract<SourceChoice, { kind: 'file' }>;
+type BackupChoice = Extract<SourceChoice, { kind: 'backup' }>;
+type SourcePorts = Pick<Ports, 'sources' | 'reporter' | 'signal'>;
 
-/** The file that the choice stands for. @throws PgbackupError not-found, storage. */
-function sourcePath(choice: SourceChoice): string {
-  if (choice.kind === 'file') return choice.path;
-  const path = choice.entry.storage.filePath(archiveKey(choice.entry));
-  if (path === undefined) throw new PgbackupError('storage', `Backup ${choice.entry.manifest.id} does not lie on this host`);
-  return path;
-}
-
-/** A source whose bytes have been read once, before any server is asked. */
+/** A source of which the beginning has been read, and of one on this host all of it, before any server is asked. */
 export interface ReadSource {
   readonly choice: SourceChoice;
-  readonly path: string;
+  readonly origin: Origin;
+  /** Path of the bare archive on this host, in which pg_restore may seek. */
+  readonly file: string | undefined;
   readonly inspected: InspectedSource;
-  readonly sha256: string;
+  /** undefined: it lies elsewhere, and is compared with its checksum while it is restored. */
+  readonly sha256: string | undefined;
 }
 
 /**
- * Finds out what the source is, and compares it with its checksum where it has one.
- * @throws PgbackupError damaged, refused (no permission), not-found.
+ * Finds out what the source is, opening what is encrypted with the keys, and compares it with its checksum where it has one.
+ * Of a backup that lies in several storages the first whole copy is taken.
+ * @throws PgbackupError damaged, refused (no permission, no key), not-found.
  */
-export async function readSource(ports: SourcePorts, target: string, choice: SourceChoice): Promise<ReadSource> {
-  const path = sourcePath(choice);
-  ports.reporter.step(`Checking ${choice.kind === 'backup' ? choice.entry.manifest.id : choice.label}`);
-  return inWordsOf(choice, target, async () => {
-    const { sha256, bytes } = await ports.sources.hash(path);
-    if (choice.kind === 'backup') checkStored(choice.entry.manifest, path, sha256, bytes);
-    else if (choice.sha256 !== undefined && choice.sha256 !== sha256) {
-      throw new PgbackupError('damaged', `${choice.label} has SHA-256 ${sha256}, not the one given for it`, {
-        hint: 'Copy the file again, and compare with sha256sum',
-      });
+export async function readSource(ports: SourcePorts, target: string, choice: SourceChoice, keys: Keyring): Promise<ReadSource> {
+  if (choice.kind === 'file') {
+    ports.reporter.step(`Checking ${choice.label}`);
+    return inWordsOf(choice, target, () => readFile(ports, choice, keys));
+  }
+  const { entry } = choice;
+  ports.reporter.step(`Checking ${entry.manifest.id}`);
+  for (const [i, storage] of entry.copies.entries()) {
+    try {
+      return await readCopy(ports, choice, storage, keys);
+    } catch (error) {
+      const elsewhere = error instanceof PgbackupError && ['damaged', 'storage', 'not-found'].includes(error.code);
+      if (!elsewhere || i === entry.copies.length - 1) throw error;
+      ports.reporter.warn(`${messageOf(error)}. The copy in ${entry.copies[i + 1]?.name} is taken instead`);
     }
-    return { choice, path, inspected: await ports.sources.inspect(path), sha256 };
-  });
+  }
+  throw new PgbackupError('not-found', `Backup ${entry.manifest.id} lies nowhere`);
+}
+
+async function readFile(ports: SourcePorts, choice: FileChoice, keys: Keyring): Promise<ReadSource> {
+  const origin = { path: choice.path };
+  const { sha256 } = await ports.sources.hash(origin);
+  if (choice.sha256 !== undefined && choice.sha256 !== sha256) {
+    throw new PgbackupError('damaged', `${choice.label} has SHA-256 ${sha256}, not the one given for it`, {
+      hint: 'Copy the file again, and compare with sha256sum',
+    });
+  }
+  const inspected = await ports.sources.inspect(origin, keys);
+  return { choice, origin, file: inspected.bare ? choice.path : undefined, inspected, sha256 };
+}
+
+async function readCopy(ports: SourcePorts, choice: BackupChoice, storage: Storage, keys: Keyring): Promise<ReadSource> {
+  const { entry } = choice;
+  const path = choice.fetched ?? storage.filePath(archiveKey(entry));
+  if (path === undefined) {
+    const origin = await distantOrigin(entry, storage, ports.signal);
+    return { choice, origin, file: undefined, inspected: await ports.sources.inspect(origin, keys), sha256: undefined };
+  }
+  const { sha256, bytes } = await ports.sources.hash({ path });
+  checkStored(entry.manifest, path, sha256, bytes);
+  const inspected = await ports.sources.inspect({ path }, keys);
+  return { choice, origin: { path }, file: inspected.bare ? path : undefined, inspected, sha256 };
 }
 
 /** Messages about a file name it as the person did: standard input is not where it is kept meanwhile. */
@@ -69,31 +101,34 @@ async function inWordsOf<T>(choice: SourceChoice, target: string, action: () => 
 }
 
 /**
- * Reads the source to its end before anything is touched: an own backup was read for its checksum; a foreign
- * archive is decoded; plain SQL must have its closing line.
+ * Reads the source to its end before anything is touched: an own backup was read for its checksum, or is while it is
+ * restored into the scratch database; a foreign archive is decoded; plain SQL must have its closing line.
  * @throws PgbackupError damaged, refused.
  */
 export async function checkSource(ports: SourcePorts, server: PostgresServer, target: string, source: ReadSource): Promise<CheckedSource> {
-  const { choice, path, inspected, sha256 } = source;
+  const { choice, origin, file, inspected } = source;
   const input: RestoreInput = {
     format: inspected.format,
-    file: inspected.bare ? path : undefined,
-    open: () => ports.sources.open(path, inspected, server.version.major),
+    file,
+    open: () => ports.sources.open(origin, inspected, server.version.major),
   };
   return inWordsOf(choice, target, async () => {
-    if (inspected.format === 'sql') return checkSql(ports, choice, path, inspected, input, sha256);
-    // Decoding shows a foreign archive to be whole; an own one was decoded when it was taken, and is the same by its checksum.
-    if (choice.kind === 'file') await server.decode(input).catch((cause: unknown) => Promise.reject(namedAs(choice.label, cause)));
-    const contents = await server.contents(input);
     if (choice.kind === 'backup') {
+      if (inspected.format === 'sql')
+        throw new PgbackupError('damaged', `The archive of backup ${choice.entry.manifest.id} is not a pg_dump archive`);
       const { manifest } = choice.entry;
-      return { planned: { kind: 'backup', manifest }, input, dropPublic: contents.createsPublic || manifest.publicSchema === false };
+      const { createsPublic } = await server.contents(input);
+      return { planned: { kind: 'backup', manifest }, input, dropPublic: createsPublic || manifest.publicSchema === false };
     }
-    const { serverMajor, roles, extensions, tables } = contents;
+    const sha256 = source.sha256 ?? '';
+    if (inspected.format === 'sql') return checkSql(ports, choice, origin, inspected, input, sha256);
+    // Decoding shows a foreign archive to be whole; an own one was decoded when it was taken, and is the same by its checksum.
+    await server.decode(input).catch((cause: unknown) => Promise.reject(namedAs(choice.label, cause)));
+    const { serverMajor, roles, extensions, tables, createsPublic } = await server.contents(input);
     return {
       planned: { ...describeFile(choice, inspected, sha256), serverMajor, roles, extensions, contained: [], tables },
       input,
-      dropPublic: contents.createsPublic,
+      dropPublic: createsPublic,
     };
   });
 }
@@ -105,8 +140,6 @@ function namedAs(label: string, cause: unknown): unknown {
   return new PgbackupError('damaged', message, { cause, hint: 'Get a whole copy: what there is of this one is not restored' });
 }
 
-type FileChoice = Extract<SourceChoice, { kind: 'file' }>;
-
 function describeFile(
   choice: FileChoice,
   inspected: InspectedSource,
@@ -115,26 +148,15 @@ function describeFile(
   return { kind: 'file', label: choice.label, inspected, sha256, checksumGiven: choice.sha256 !== undefined };
 }
 
-function checkStored(manifest: Manifest, path: string, sha256: string, bytes: number): void {
-  const { storedBytes, storedSha256 } = manifest.archive;
-  if (sha256 === storedSha256 && bytes === storedBytes) return;
-  const how = bytes === storedBytes ? 'its SHA-256 is not the one recorded' : `it has ${bytes} bytes, and ${storedBytes} were stored`;
-  throw new PgbackupError('damaged', `The archive of backup ${manifest.id} is damaged: ${how} (${path})`, {
-    hint: `Choose another backup: dokku pgbackup:list ${manifest.service.name}`,
-  });
-}
-
 async function checkSql(
   ports: SourcePorts,
-  choice: SourceChoice,
-  path: string,
+  choice: FileChoice,
+  origin: Origin,
   inspected: InspectedSource,
   input: RestoreInput,
   sha256: string,
 ): Promise<CheckedSource> {
-  if (choice.kind === 'backup')
-    throw new PgbackupError('damaged', `The archive of backup ${choice.entry.manifest.id} is not a pg_dump archive`);
-  const report: SqlReport = await ports.sources.inspectSql(path, inspected);
+  const report: SqlReport = await ports.sources.inspectSql(origin, inspected);
   // Half a file of plain SQL restores without an error. Only pg_dump's last line, or a checksum, tells that it is all there.
   if (!report.complete && choice.sha256 === undefined) {
     const why = report.fromPgDump

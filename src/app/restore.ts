@@ -4,31 +4,27 @@ import { isServiceName, type ServiceName } from '../domain/names.ts';
 import { planRestore, type AppNow, type RestorePlan } from '../domain/restore-plan.ts';
 import { notRunning, type Service } from '../domain/service.ts';
 import { parseSettings } from '../domain/settings.ts';
-import type { Ports, PostgresServer, Spool, SwapBlockers } from '../ports.ts';
+import type { Keyring, Ports, PostgresServer, SwapBlockers } from '../ports.ts';
 import { abortable } from './abortable.ts';
-import { findBackup, latestBackup, openStorage, readCatalog, type CatalogEntry } from './catalog.ts';
+import { hostOf, readCatalog } from './catalog.ts';
+import { chooseSource, mustHaveKey, withKeptPassphrase, type SourceRequest } from './choose-source.ts';
 import { checkConsent, confirmByName, type Consent } from './confirm.ts';
+import { ReaderMarks } from './reading.ts';
 import { operate, type Operation, type OperationPorts } from './operation.ts';
-import { checkSource, readSource, type CheckedSource, type SourceChoice } from './restore-source.ts';
+import { checkSource, readSource, type CheckedSource } from './restore-source.ts';
 import { resolveService, type Target } from './resolve.ts';
+import { openStorages } from './storages.ts';
 import { replaceDatabase, type CheckOutcome } from './replace-database.ts';
 
-/** Where to restore from, as it was typed. */
-export type RequestedSource =
-  | { readonly kind: 'latest' }
-  | { readonly kind: 'id'; readonly id: string }
-  | { readonly kind: 'path'; readonly path: string }
-  | { readonly kind: 'stdin' };
-
-export interface RestoreRequest extends Target, Consent {
-  readonly source: RequestedSource;
+export interface RestoreRequest extends Target, Consent, SourceRequest {
   /** Another service to restore into. */
   readonly into: string | undefined;
   readonly online: boolean;
   readonly stopApp: boolean;
   readonly jobs: number | undefined;
   readonly checks: readonly string[];
-  readonly sha256: string | undefined;
+  /** What opens an encrypted source. */
+  readonly keys: Keyring;
   readonly dryRun: boolean;
 }
 
@@ -44,18 +40,19 @@ export type RestoreResult =
       /** Tables whose rows were compared with the manifest; undefined for foreign files, which have none. */
       readonly tablesCompared: number | undefined;
       readonly checks: readonly CheckOutcome[];
-      /** Milliseconds without the database; undefined where there was none before. */
-      readonly gap: number | undefined;
+      /** Milliseconds without the database; null when it is not known, undefined where there was none before. */
+      readonly gap: number | null | undefined;
       readonly previous: { readonly database: string; readonly until: string } | undefined;
       readonly seconds: number;
     };
 
-export type RestorePorts = OperationPorts & Pick<Ports, 'settings' | 'host' | 'sources'>;
+export type RestorePorts = OperationPorts & Pick<Ports, 'settings' | 'host' | 'sources' | 'encryption'>;
 
 /**
  * Restores a service's database: builds it aside, checks it, and swaps it in.
  * @throws PgbackupError not-found, no-backup, refused, confirmation, damaged, locked, verification, postgres, docker,
- * dokku, storage. Whatever is thrown, the live database is what it was.
+ * dokku, storage. Whatever is thrown, the live database is what it was, or whole and swapped in where the error says that
+ * this is not known.
  */
 export async function restore(ports: RestorePorts, request: RestoreRequest): Promise<RestoreResult> {
   const { owner, found } = await resolveOwner(ports, request);
@@ -80,7 +77,7 @@ async function resolveOwner(ports: RestorePorts, request: RestoreRequest): Promi
   } catch (error) {
     const name = request.service ?? request.target;
     if (!(error instanceof PgbackupError) || error.code !== 'not-found' || !isServiceName(name)) throw error;
-    const { entries } = await readCatalog(await openStorage(ports, name), name);
+    const { entries } = await readCatalog(await openStorages(ports, name, request.storages), name);
     if (entries.length === 0) throw error;
     if (request.into !== undefined) return { owner: name, found: undefined };
     throw new PgbackupError(
@@ -102,9 +99,18 @@ async function restoreInto(
   operation: Operation,
 ): Promise<RestoreResult> {
   const settings = parseSettings(await ports.settings.read(service.name), await ports.settings.read('--global'));
-  const choice = await abortable(ports.signal, chooseSource(ports, request, owner, operation.spool));
-  const read = await abortable(ports.signal, readSource(ports, request.target, choice));
-  await using server = await operation.openServer({ mounts: read.inspected.bare ? [read.path] : [] });
+  const jobs = request.jobs ?? settings.jobs;
+  // The lock is that of the service restored into: it keeps nobody from pruning another one, whose backup this may be.
+  await using marks = new ReaderMarks(ports, 'a restore');
+  const choice = await abortable(
+    ports.signal,
+    chooseSource(ports, request, owner, operation.spool, jobs ?? 1, (entry) => marks.hold(entry)),
+  );
+  if (choice.kind === 'file') await marks.holdFile(choice.path);
+  const keys = await withKeptPassphrase(ports, owner, request.keys);
+  if (choice.kind === 'backup') await mustHaveKey(ports, choice.entry, keys);
+  const read = await abortable(ports.signal, readSource(ports, request.target, choice, keys));
+  await using server = await operation.openServer({ mounts: read.file === undefined ? [] : [read.file] });
   const [checked, found] = await abortable(
     ports.signal,
     Promise.all([checkSource(ports, server, request.target, read), readServer(server, service.login.database)]),
@@ -112,6 +118,8 @@ async function restoreInto(
   const plan = await makePlan(ports, service, server.version.major, found, checked);
   if (found.live) for (const sql of request.checks) await mustParse(server, service.login.database, sql);
   for (const [label, text] of plan.lines) ports.reporter.detail(`${`${label}:`.padEnd(14)} ${text}`);
+  if (choice.kind === 'backup' && hostOf(choice.entry) !== ports.host.id)
+    ports.reporter.warn(`${choice.entry.manifest.id} was taken by another host: ${hostOf(choice.entry)}`);
   for (const warning of plan.warnings) ports.reporter.warn(warning);
   if (request.dryRun) return { kind: 'planned', plan, service: service.name };
   const [refusal, ...more] = plan.refusals;
@@ -128,7 +136,7 @@ async function restoreInto(
     source,
     input: checked.input,
     options: {
-      jobs: request.jobs ?? settings.jobs ?? Math.min(4, ports.host.processors),
+      jobs: jobs ?? Math.min(4, ports.host.processors),
       withOwners: plan.withOwners,
       dropPublic: checked.dropPublic,
     },
@@ -152,31 +160,6 @@ async function restoreInto(
     previous: done.previous,
     seconds: (ports.clock.now().getTime() - operation.startedAt.getTime()) / 1000,
   };
-}
-
-/** Finds what was asked for. Standard input is kept in the spool first: a source must be seen whole before anything is touched. */
-async function chooseSource(ports: RestorePorts, request: RestoreRequest, owner: ServiceName, spool: Spool): Promise<SourceChoice> {
-  const { source } = request;
-  switch (source.kind) {
-    case 'stdin':
-      return { kind: 'file', path: await ports.sources.keepStdin(spool), label: 'standard input', sha256: request.sha256 };
-    case 'path':
-      return {
-        kind: 'file',
-        path: source.path,
-        label: source.path,
-        sha256: request.sha256 ?? (await ports.sources.checksumBeside(source.path)),
-      };
-    case 'id':
-    case 'latest': {
-      const ownerSettings = parseSettings(await ports.settings.read(owner), await ports.settings.read('--global'));
-      const catalog = await readCatalog(ports.storage(ownerSettings.backupDir), owner);
-      for (const problem of catalog.problems) ports.reporter.warn(problem.message);
-      const entry: CatalogEntry =
-        source.kind === 'id' ? findBackup(catalog, owner, source.id) : latestBackup(catalog, owner, ports.host.id);
-      return { kind: 'backup', entry };
-    }
-  }
 }
 
 /** A check with a slip of the pen fails now, and not after the whole restore. @throws PgbackupError usage. */

@@ -18,14 +18,15 @@ export interface UndoRequest extends Target, Consent {}
 export interface UndoResult {
   readonly service: ServiceName;
   readonly database: string;
-  /** Milliseconds; undefined when there was no live database. */
-  readonly gap: number | undefined;
+  /** Milliseconds; null when it is not known, undefined when there was no live database. */
+  readonly gap: number | null | undefined;
   readonly previous: { readonly database: string; readonly until: string } | undefined;
 }
 
 /**
  * Swaps the previous database back in. What was live becomes the previous one, so that an undo can be undone.
- * @throws PgbackupError not-found, refused, confirmation, locked, postgres, docker, dokku; nothing is changed then.
+ * @throws PgbackupError not-found, refused, confirmation, locked, postgres, docker, dokku; nothing is changed then,
+ * unless the error says that this is not known.
  */
 export async function undo(ports: OperationPorts & Pick<Ports, 'settings'>, request: UndoRequest): Promise<UndoResult> {
   const service = await resolveService(ports, request);

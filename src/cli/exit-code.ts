@@ -1,4 +1,4 @@
-import { PgbackupError, type ErrorCode } from '../domain/errors.ts';
+import { isOutcomeUnknown, PgbackupError, type ErrorCode } from '../domain/errors.ts';
 
 /** Exit codes, as the guide lists them. 10 is Dokku's word for "not my command" and never used. */
 const exitCodes: Readonly<Record<ErrorCode, number>> = {
@@ -18,7 +18,11 @@ const exitCodes: Readonly<Record<ErrorCode, number>> = {
   interrupted: 130,
 };
 
-/** The exit code for whatever was thrown; what is not a PgbackupError is a bug: 1. */
-export function exitCodeOf(error: unknown): number {
+/**
+ * The exit code for whatever was thrown; what is not a PgbackupError is a bug: 1.
+ * @param signalCode that of a signal which came before. It says "taken back", and so counts wherever that is known.
+ */
+export function exitCodeOf(error: unknown, signalCode?: number): number {
+  if (signalCode !== undefined && !isOutcomeUnknown(error)) return signalCode;
   return error instanceof PgbackupError ? exitCodes[error.code] : 1;
 }

@@ -71,7 +71,7 @@ export class Output implements Reporter {
   result(headline: string, lines: readonly (readonly [string, string])[]): void {
     if (!this.options.quiet) this.line(chalk.bold(`=====> ${printable(headline)}`));
     const width = Math.max(0, ...lines.map(([label]) => label.length)) + 2;
-    for (const [label, text] of lines) this.line(`       ${`${label}:`.padEnd(width)} ${printable(text)}`);
+    for (const [label, text] of lines) this.line(`       ${`${label}:`.padEnd(width)} ${onOneLine(printable(text))}`);
   }
 
   /** A line on stdout, as it is. */
@@ -86,7 +86,7 @@ export class Output implements Reporter {
 
   /** A table with a heading, columns as wide as they need to be. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void {
-    const all = this.options.quiet ? rows : [heading, ...rows];
+    const all = (this.options.quiet ? rows : [heading, ...rows]).map((row) => row.map(onOneLine));
     const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
     // One write for all: a terminal or pipe is waited for at each.
     this.line(
@@ -135,6 +135,11 @@ export class Output implements Reporter {
 /** Without what a terminal would obey: names and notes come out of databases and files that somebody else filled. */
 function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, '\uFFFD');
+}
+
+/** A note with a line end in it must not look like a line of ours. */
+function onOneLine(text: string): string {
+  return text.replaceAll(/\s*[\n\t]\s*/g, ' ');
 }
 
 function stackOf(error: unknown): string {

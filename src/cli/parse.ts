@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { isBackupId } from '../domain/backup-id.ts';
 import { PgbackupError } from '../domain/errors.ts';
-import type { RequestedSource } from '../app/restore.ts';
+import type { KeyFiles } from '../app/keys.ts';
+import type { RequestedSource } from '../app/choose-source.ts';
+import type { Arguments } from './spec.ts';
 
 /** `k=v` of `--label`, each key once. @throws PgbackupError usage. */
 export function parseLabels(values: readonly string[]): Record<string, string> {
@@ -51,6 +53,24 @@ export function parseNote(text: string | undefined): string | null {
   throw new PgbackupError('usage', '--note takes one line of at most 500 characters');
 }
 
+/** The files of `keyOptions`. @param taken standard input is something else. @throws PgbackupError usage. */
+export function parseKeyFiles(args: Arguments, taken = false): KeyFiles {
+  const file = (option: string, word: string): string => {
+    // Whoever gives the key itself has it in the history of the shell, and in `ps` while this runs.
+    if (/^AGE-SECRET-KEY-/i.test(word)) throw new PgbackupError('usage', `${option} takes the file that holds the key, not the key itself`);
+    if (word === '') throw new PgbackupError('usage', `The file of ${option} is empty`);
+    return word === '-' ? word : resolve(word);
+  };
+  const passphrase = args.text('passphraseFile');
+  const files: KeyFiles = {
+    identities: args.list('identity').map((word) => file('--identity', word)),
+    passphrase: passphrase === undefined ? undefined : file('--passphrase-file', passphrase),
+  };
+  const readers = [...files.identities, files.passphrase].filter((word) => word === '-').length + (taken ? 1 : 0);
+  if (readers > 1) throw new PgbackupError('usage', 'Standard input can be only one of the source, the identity and the passphrase');
+  return files;
+}
+
 /** What to restore, from the words of the command line. @throws PgbackupError usage. */
 export function parseSource(word: string | undefined, latest: boolean, sha256: string | undefined, target: string): RequestedSource {
   if (latest && word !== undefined) throw new PgbackupError('usage', `Give either --latest or a source, not both ("${word}")`);
@@ -63,6 +83,10 @@ export function parseSource(word: string | undefined, latest: boolean, sha256: s
     return { kind: 'latest' };
   }
   if (word === '-') return { kind: 'stdin' };
+  if (/^s3:/i.test(word)) {
+    if (/^s3:\/\/[^/]+\/./.test(word)) return { kind: 'address', address: word };
+    throw new PgbackupError('usage', `"${word}" is no address of an object`, { hint: 'It looks like s3://bucket/path/file.tgz' });
+  }
   if (isBackupId(word)) return { kind: 'id', id: word };
   if (word === '') throw new PgbackupError('usage', 'The name of the file is empty');
   if (word === 'latest')

@@ -1,3 +1,4 @@
+import { wallClock } from '../domain/zone.ts';
 import { totalRows, type AppRevision, type Manifest } from '../domain/manifest.ts';
 import { formatBytes, formatTables, formatCount, formatTime } from '../domain/format.ts';
 
@@ -7,6 +8,15 @@ export function formatSeconds(seconds: number): string {
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A moment as the clocks of a zone show it: `2026-11-20 03:15 GMT+1`. */
+export function formatLocalTime(moment: Date, timeZone: string): string {
+  const shown = new Date(wallClock(moment.getTime(), timeZone)).toISOString();
+  const zone = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'short' })
+    .formatToParts(moment)
+    .find(({ type }) => type === 'timeZoneName');
+  return `${shown.slice(0, 16).replace('T', ' ')} ${zone?.value ?? timeZone}`;
 }
 
 /** The code an app ran: commit, branch, when it was deployed, and where the commit was learnt. */
@@ -37,4 +47,11 @@ export function formatLabels(labels: Readonly<Record<string, string>>): string {
       .map(([key, value]) => `${key}=${value}`)
       .join(', ') || '-'
   );
+}
+
+/** To whom an archive is encrypted. */
+export function formatEncryption(encryption: Manifest['archive']['encryption']): string {
+  if (encryption === null) return 'no';
+  if (encryption.passphrase) return `with a passphrase (${encryption.scheme})`;
+  return `to ${encryption.recipients.map((one) => (one.length > 70 ? `${one.slice(0, 30)}…` : one)).join(', ')} (${encryption.scheme})`;
 }

@@ -30,8 +30,16 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
-    throw new PgbackupError('usage', `pgbackup:${verb}: ${error.message.replace(/^error: /, '')}`, { hint: `Usage: ${usageLine(spec)}` });
+    throw new PgbackupError('usage', `pgbackup:${verb}: ${withoutValues(error)}`, { hint: `Usage: ${usageLine(spec)}` });
   }
+}
+
+/** What commander has against the arguments. One too many may be a secret that somebody typed: it must not come to a log. */
+function withoutValues({ message }: CommanderError): string {
+  return message
+    .replace(/^error: /, '')
+    .replace(/^(too many arguments.* but got \d+): .*$/s, '$1')
+    .replace(/^(unknown option '[^'=]*)=.*'$/s, "$1'");
 }
 
 function wantsJson(args: readonly string[]): boolean {

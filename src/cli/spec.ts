@@ -68,7 +68,16 @@ export interface CommandSpec {
 }
 
 export const serviceOption: OptionSpec = { flags: '--service <service>', summary: 'which service, where the app is linked to several' };
+export const storageOption: OptionSpec = { flags: '--storage <storage>', summary: 'look only into this storage', repeats: true };
 export const formatOption: OptionSpec = { flags: '--format <format>', summary: 'text (default) or json' };
+export const keyOptions: readonly OptionSpec[] = [
+  {
+    flags: '--identity <file>',
+    summary: 'what opens an encrypted one: the file that age-keygen made, or a secret key of gpg; - for standard input',
+    repeats: true,
+  },
+  { flags: '--passphrase-file <file>', summary: 'a file of one line, the passphrase; - for standard input' },
+];
 export const confirmOptions: readonly OptionSpec[] = [
   { flags: '--confirm <name>', summary: 'the name that would have to be typed, for use without a terminal' },
   { flags: '--force', summary: 'do not ask' },

@@ -23,6 +23,8 @@ export interface ErrorDetails {
   /** The next step, a sentence or a command line; several lines are allowed. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /** Nobody knows whether it was done: then not even Ctrl-C lets anyone say that it was taken back. */
+  readonly outcomeUnknown?: boolean;
 }
 
 /**
@@ -33,12 +35,19 @@ export class PgbackupError extends Error {
   override readonly name = 'PgbackupError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly outcomeUnknown: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint;
+    this.outcomeUnknown = details.outcomeUnknown ?? false;
   }
+}
+
+/** True for a failure after which nobody knows whether the thing was done. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof PgbackupError && error.outcomeUnknown;
 }
 
 /** The message of anything that was thrown. */

@@ -20,6 +20,12 @@ export function formatTables(count: number): string {
   return `${formatCount(count)} ${count === 1 ? 'table' : 'tables'}`;
 }
 
+/** How long a swap took the database away, in ms; null: it is not known, undefined: there was none. */
+export function formatGap(gap: number | null | undefined): string {
+  if (gap === undefined) return 'there was no database before';
+  return gap === null ? 'not known' : `${Math.round(gap)} ms without the database`;
+}
+
 /** Time between two moments in its two largest units: `3 h 20 min`. */
 export function formatAge(now: Date, then: Date): string {
   const minutes = Math.max(0, Math.floor((now.getTime() - then.getTime()) / 60_000));

@@ -17,6 +17,8 @@ const backupJournal = v.object({
   kind: v.literal('backup'),
   operation: v.string(),
   backupDir: v.nullable(v.string()),
+  /** Names of the storages that it goes to; an older version knew but one. */
+  storages: v.optional(v.array(v.string()), ['local']),
   prefix: v.string(),
 });
 

@@ -70,6 +70,12 @@ const appRevision = v.object({
   lastUpdatedAt: v.nullable(utc),
 });
 
+/** What became of one of the storages that a backup was sent to. */
+const copyState = v.object({ name: text, stored: v.boolean(), message: v.nullable(text) });
+
+/** To whom an archive is encrypted. A passphrase names nobody. */
+const encryption = v.object({ scheme: v.literal('age'), recipients: v.array(text), passphrase: v.boolean() });
+
 /**
  * The commit record of a backup, written last and read back by `parseManifest`. Unknown fields are
  * kept out of the type but never refused, so that a newer manifest of the same version stays readable.
@@ -106,17 +112,22 @@ export const manifestSchema = v.object({
     plainSha256: sha256,
     storedBytes: count,
     storedSha256: sha256,
-    encryption: v.null(),
+    encryption: v.nullable(encryption),
   }),
   /** Exact counts from the snapshot that was dumped. */
   rows: tableRows,
   largeObjects: count,
   /** When the stored bytes were shown to be those that left pg_dump, and to decode to their end. */
   provenAt: utc,
+  /** The storages that it was sent to when it was taken, and what became of each; undefined: there was one. */
+  storages: v.optional(v.array(copyState)),
+  /** The schedule that asked for it. */
+  schedule: v.optional(v.nullable(text)),
 });
 
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 export type DatabaseProperties = v.InferOutput<typeof databaseProperties>;
+export type CopyState = v.InferOutput<typeof copyState>;
 export type AppRevision = v.InferOutput<typeof appRevision>;
 
 /**

@@ -113,7 +113,7 @@ function expectBytes({ source, live }: RestoreFacts): number {
   if (source.kind === 'backup') return source.manifest.databaseBytes;
   // A guess: a compressed archive grows about sixfold with its indexes, plain SQL about one and a half times.
   const packed = source.inspected.format === 'custom' || source.inspected.wrappings.length > 0;
-  return Math.max(live?.bytes ?? 0, source.inspected.size * (packed ? 6 : 1.5));
+  return Math.max(live?.bytes ?? 0, (source.inspected.size ?? 0) * (packed ? 6 : 1.5));
 }
 
 function refuseServer(
@@ -264,9 +264,10 @@ function describe(facts: RestoreFacts): [string, string][] {
     lines.push(...manifest.apps.map((app): [string, string] => ['Code then', `${app.name} at ${app.sha ?? 'an unknown commit'}`]));
   } else {
     const wrappings = source.inspected.wrappings.length > 0 ? ` in ${source.inspected.wrappings.join(', ')}` : '';
+    const { size } = source.inspected;
     lines.push(
       ['File', source.label],
-      ['Kind', `${source.inspected.format} dump${wrappings}, ${formatBytes(source.inspected.size)}`],
+      ['Kind', `${source.inspected.format} dump${wrappings}${size === undefined ? '' : `, ${formatBytes(size)}`}`],
       ['SHA-256', source.sha256],
     );
   }

@@ -2,7 +2,7 @@
 export type DumpFormat = 'custom' | 'tar' | 'sql';
 
 /** A wrapping around a dump, outermost first. */
-export type Wrapping = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'tar';
+export type Wrapping = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'tar' | 'age' | 'gpg';
 
 /** A dump found in a file, its kind read from the bytes and never from the name. */
 export interface InspectedSource {
@@ -10,9 +10,9 @@ export interface InspectedSource {
   readonly wrappings: readonly Wrapping[];
   /** The member inside a tar archive that holds the dump (`backup/export` in dokku-postgres's). */
   readonly member: string | undefined;
-  /** Size of the file as it lies, in bytes. */
-  readonly size: number;
-  /** True when the file itself is the dump (no wrapping), so that pg_restore may seek in it. */
+  /** Size of the file as it lies, in bytes; undefined where it is not known before it is read. */
+  readonly size: number | undefined;
+  /** True when it is a file of this host, and itself the dump (no wrapping), so that pg_restore may seek in it. */
   readonly bare: boolean;
 }
 

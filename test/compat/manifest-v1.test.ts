@@ -18,6 +18,7 @@ import { archiveKey, type CatalogEntry } from '../../src/app/catalog.ts';
 import { downloadBackup } from '../../src/app/download.ts';
 import { parseManifest } from '../../src/domain/manifest.ts';
 import { planRestore } from '../../src/domain/restore-plan.ts';
+import { World } from '../twins/world.ts';
 import { fileURLToPath } from 'node:url';
 import { PassThrough } from 'node:stream';
 
@@ -58,7 +59,8 @@ describe.each(shapes)('a backup of the shape $folder', ({ folder, major, file, w
   const text = readFileSync(new URL(`${folder}/manifest.json`, fixtures), 'utf8');
   const manifest = parseManifest(text, folder);
   const stored = readFileSync(new URL(`${folder}/${file}`, fixtures));
-  const entry: CatalogEntry = { manifest, storage: new LocalStorage(fileURLToPath(fixtures)), folder: `${folder}/` };
+  const storage = new LocalStorage(fileURLToPath(fixtures));
+  const entry: CatalogEntry = { manifest, storage, copies: [storage], folder: `${folder}/` };
 
   it('has the manifest that was released', () => expect(sha256(Buffer.from(text))).toBe(manifestSha256));
 
@@ -102,7 +104,7 @@ describe.each(shapes)('a backup of the shape $folder', ({ folder, major, file, w
   it('is downloaded and found whole', async () => {
     const sink = new PassThrough();
     const read = sink.toArray();
-    await downloadBackup(entry, sink);
+    await downloadBackup(new World().boot().ports, entry, sink);
     sink.end();
     expect(Buffer.concat(await read).equals(stored)).toBe(true);
   });

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { archiveKey, readCatalog } from '../../src/app/catalog.ts';
-import { createBackup, hashStored, type BackupRequest } from '../../src/app/backup.ts';
+import { createBackup, type BackupRequest } from '../../src/app/backup.ts';
+import { hashStored } from '../../src/app/copies.ts';
 import { repair } from '../../src/app/repair.ts';
 import { PgbackupError } from '../../src/domain/errors.ts';
+import { localStorage } from '../../src/domain/storage-name.ts';
 import { readDump } from '../twins/content.ts';
 import { type Fault, Faults } from '../twins/faults.ts';
 import { shop, World } from '../twins/world.ts';
@@ -16,7 +18,7 @@ const request: BackupRequest = { target: 'shop', labels: { level: '1200' }, note
 /** What is wrong with the storage: a listed backup that is not whole, or, where `tidy`, anything that belongs to no backup. */
 async function flawsOf(world: World, tidy: boolean): Promise<string[]> {
   const flaws: string[] = [];
-  const { entries, problems } = await readCatalog(world.storage, 'shop');
+  const { entries, problems } = await readCatalog([world.storage], 'shop');
   flaws.push(...problems.map((problem) => problem.message));
   const whole = new Set<string>();
   for (const entry of entries) {
@@ -51,7 +53,7 @@ async function backUpWith(faults: readonly Fault[]): Promise<{ flaws: string[]; 
     () => false,
   );
   const flaws = await flawsOf(world, false);
-  const listed = (await readCatalog(world.storage, 'shop')).entries.length;
+  const listed = (await readCatalog([world.storage], 'shop')).entries.length;
   if (done && listed !== 2) flaws.push('it is said to be taken, and is not listed');
   if (done && world.disk.journals.size > 0 && first.transcript.warnings.length === 0)
     flaws.push('it is said to be taken, and its journal is left without a word');
@@ -64,7 +66,7 @@ async function backUpWith(faults: readonly Fault[]): Promise<{ flaws: string[]; 
   if (world.disk.spools.size > 0) flaws.push('a spool is left');
   if (world.postgres.sidecars.size > 0) flaws.push('a sidecar is left');
   const again = await createBackup(world.boot().ports, request);
-  if ((await readCatalog(world.storage, 'shop')).entries.at(-1)?.manifest.id !== again.manifest.id)
+  if ((await readCatalog([world.storage], 'shop')).entries.at(-1)?.manifest.id !== again.manifest.id)
     flaws.push('the next backup is not listed');
   return { flaws, calls: first.faults.calls, struck: first.faults.struck, done };
 }
@@ -149,17 +151,17 @@ describe('a backup, whatever fails (pitfalls 1, 20, 21)', () => {
   it('a storage that holds something else than was written to it fails the backup, and nothing is listed', async () => {
     const world = new World();
     const { ports } = world.boot();
-    const inner = ports.storage(undefined);
-    const put: typeof inner.put = (key, body, signal) => {
+    const inner = ports.storages.open(localStorage, undefined);
+    const put: typeof inner.put = (key, body, options) => {
       async function* flipped(): AsyncGenerator<Uint8Array> {
         for await (const chunk of body) yield chunk.map((byte, at) => (at === 7 && key.endsWith('archive.dump') ? byte ^ 1 : byte));
       }
-      return inner.put(key, flipped(), signal);
+      return inner.put(key, flipped(), options);
     };
     const storage = new Proxy(inner, {
       get: (target, key) => (key === 'put' ? put : (Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key))),
     });
-    const taken = createBackup({ ...ports, storage: () => storage }, request);
+    const taken = createBackup({ ...ports, storages: { ...ports.storages, open: () => storage } }, request);
     await expect(taken).rejects.toMatchObject({ code: 'verification', message: expect.stringContaining('is not what was written') });
     expect(await keysIn(world.storage, '')).toEqual([]);
   });

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -138,6 +139,20 @@ describe('the local storage', () => {
     expect(await keysIn(storage, '')).toEqual(['h/other/whole/k', 'h/s/whole/k']);
   });
 
+  it('sweeps only what is older than asked', async () => {
+    mkdirSync(join(place, 'h/s/a'), { recursive: true });
+    for (const [name, hours] of [
+      ['old', 25],
+      ['new', 23],
+    ] as const) {
+      writeFileSync(join(place, `h/s/a/${name}.partial`), 'cut off');
+      const at = new Date(Date.now() - hours * 3_600_000);
+      utimesSync(join(place, `h/s/a/${name}.partial`), at, at);
+    }
+    await storage.sweep('h/s/', new Date(Date.now() - 24 * 3_600_000));
+    expect(readdirSync(join(place, 'h/s/a'))).toEqual(['new.partial']);
+  });
+
   it('sweeps by the whole prefix, though it ends inside a name', async () => {
     await killedMidway(place, ['h/s/ab/k', 'h/s/b/k']);
     await storage.sweep('h/s/a');
@@ -162,7 +177,7 @@ describe('the local storage', () => {
       });
       expect(readdirSync(disk, { recursive: true })).toEqual([]);
       // What it took is free again.
-      expect(await full.put('h/s/id/archive.dump', chunksOf(noise(500_000)))).toBe(500_000);
+      expect(await full.put('h/s/id/archive.dump', chunksOf(noise(500_000)))).toEqual({ bytes: 500_000, confirmed: false });
     });
   });
 

@@ -29,8 +29,10 @@ it('whatever fails, and fails again while it is put right, the live database is 
     fc.asyncProperty(
       scenario,
       fc.array(fc.array(fault, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 3 }),
-      async (world, faults) => {
-        const { flaws, struck } = await giveWith(world, faults);
+      // Ctrl-C, in half of the cases.
+      fc.option(fc.nat(60), { nil: undefined, freq: 2 }),
+      async (world, faults, interruptAt) => {
+        const { flaws, struck } = await giveWith(world, faults, interruptAt);
         if (struck + faults.length > 2) struckTwice += 1;
         expect(flaws).toEqual([]);
       },

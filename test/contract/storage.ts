@@ -44,7 +44,7 @@ export function describeStorageContract(name: string, open: () => Promise<Opened
       ['12 MB', 12_000_000],
     ])('an object of %s comes back as it went in', async (_, size) => {
       const bytes = noise(size);
-      expect(await storage.put('h/s/id/archive.dump', chunksOf(bytes))).toBe(size);
+      expect(await storage.put('h/s/id/archive.dump', chunksOf(bytes))).toMatchObject({ bytes: size });
       expect(sha256(await read(storage, 'h/s/id/archive.dump'))).toBe(sha256(bytes));
       expect(await storage.head('h/s/id/archive.dump')).toMatchObject({ key: 'h/s/id/archive.dump', size });
       expect(await keysIn(storage, '')).toEqual(['h/s/id/archive.dump']);
@@ -56,7 +56,7 @@ export function describeStorageContract(name: string, open: () => Promise<Opened
         yield new Uint8Array();
         yield Buffer.from('two');
       }
-      expect(await storage.put('k', body())).toBe(7);
+      expect(await storage.put('k', body())).toMatchObject({ bytes: 7 });
       expect(await storage.readText('k')).toBe('one two');
     });
 
@@ -172,7 +172,7 @@ export function describeStorageContract(name: string, open: () => Promise<Opened
           closed = true;
         }
       }
-      expect(await failure(storage.put('k', body(), stop.signal))).toBe(stop.signal.reason);
+      expect(await failure(storage.put('k', body(), { signal: stop.signal }))).toBe(stop.signal.reason);
       expect(closed).toBe(true);
       expect(await keysIn(storage, '')).toEqual([]);
     });
@@ -183,7 +183,7 @@ export function describeStorageContract(name: string, open: () => Promise<Opened
         yield noise(1000);
         stop.abort();
       }
-      expect(await failure(storage.put('k', body(), stop.signal))).toBe(stop.signal.reason);
+      expect(await failure(storage.put('k', body(), { signal: stop.signal }))).toBe(stop.signal.reason);
       expect(await keysIn(storage, '')).toEqual([]);
     });
 
@@ -222,7 +222,7 @@ export function describeStorageContract(name: string, open: () => Promise<Opened
       const putting = storage.put('h/s/good', good());
       await failure(storage.put('h/s/broken', broken()));
       release();
-      expect(await putting).toBe(2000);
+      expect(await putting).toMatchObject({ bytes: 2000 });
       expect(await keysIn(storage, '')).toEqual(['h/s/good']);
     });
 

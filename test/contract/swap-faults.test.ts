@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../twins/faults.ts';
-import { giveWith, type Scenario } from './swap-faults.ts';
+import { giveWith, saysUnknown, type Scenario, serverGone } from './swap-faults.ts';
 
 const scenarios: readonly (readonly [string, Scenario])[] = [
   ['a restore', { command: 'restore' }],
@@ -55,5 +55,47 @@ describe.each(scenarios)('%s', (_, scenario) => {
       all.push(...flaws.map((flaw) => `call ${index}, ${call}: ${flaw}`));
     }
     expect(all).toEqual([]);
+  });
+
+  // The server has swapped, and the client has not heard of it.
+  describe.each([
+    ['', Infinity],
+    [' and Ctrl-C comes meanwhile,', 0],
+  ])('when the answer to the swap is lost,%s', (_when, interrupt) => {
+    const swap = scenario.liveGone ? 'server.rename' : 'server.swap';
+
+    it.each([
+      ['once', 'once'],
+      ['once and the connection with it', 'server'],
+    ] as const)('%s, it counts as done whatever else fails, wherever the server says so', async (_how, scope) => {
+      const at = (await giveWith(scenario, [])).calls.indexOf(swap);
+      const lost: Fault = { index: at, effect: 'whole', scope };
+      const alone = await giveWith(scenario, [[lost]], at + interrupt);
+      expect(alone).toMatchObject({ flaws: [], done: true, error: undefined });
+      for (let index = at + 1; index < alone.calls.length; index += 1) {
+        for (const effect of ['none', 'whole'] as const) {
+          for (const next of ['once', 'server'] as const) {
+            const second = { index, effect, scope: next };
+            const { flaws, done, error, calls } = await giveWith(scenario, [[lost, second]], at + interrupt);
+            const where = `${alone.calls[index]} ${effect} ${next}`;
+            expect({ where, flaws }).toEqual({ where, flaws: [] });
+            // With the first connection gone there is but one other to ask.
+            const asked = calls.slice(at + 1, index + 1);
+            const mute = scope === 'server' && !asked.slice(0, -1).includes('server.databases');
+            expect({ where, done, unknown: saysUnknown(error) }).toEqual({ where, done: !mute, unknown: mute });
+          }
+        }
+      }
+    });
+
+    it.each(['none', 'whole', 'torn'] as const)(
+      '%s of it was done and the server is gone, it is said not to be known, and how to find out',
+      async (effect) => {
+        const at = (await giveWith(scenario, [])).calls.indexOf(swap);
+        const gone = await serverGone(scenario, [{ index: at, effect, scope: 'server' }], at);
+        const { flaws, done, error } = await giveWith(scenario, [gone], at + interrupt);
+        expect({ flaws, done, unknown: saysUnknown(error) }).toEqual({ flaws: [], done: false, unknown: true });
+      },
+    );
   });
 });

@@ -1,7 +1,10 @@
+import { noKeys } from '../../src/app/keys.ts';
 import { createBackup } from '../../src/app/backup.ts';
 import { repair } from '../../src/app/repair.ts';
 import { restore, type RestoreRequest } from '../../src/app/restore.ts';
 import { undo } from '../../src/app/undo.ts';
+import { exitCodeOf } from '../../src/cli/exit-code.ts';
+import { messageOf, PgbackupError } from '../../src/domain/errors.ts';
 import type { Ports } from '../../src/ports.ts';
 import { contentOf } from '../twins/content.ts';
 import { type Fault, Faults } from '../twins/faults.ts';
@@ -36,6 +39,7 @@ const request: RestoreRequest = {
   jobs: undefined,
   checks: ['select count(*) from users'],
   sha256: undefined,
+  keys: noKeys,
   dryRun: false,
   confirm: 'shop',
   force: false,
@@ -106,10 +110,15 @@ export interface Outcome {
   /** Faults that came to pass while the command ran. */
   readonly struck: number;
   readonly done: boolean;
+  /** What the command threw. */
+  readonly error: unknown;
 }
 
-/** Gives the command with faults, one process after the other, and then what any next command begins with. */
-export async function giveWith(scenario: Scenario, faults: readonly (readonly Fault[])[]): Promise<Outcome> {
+/**
+ * Gives the command with faults, one process after the other, and then what any next command begins with.
+ * @param interruptAt number of the call of the command during which Ctrl-C comes.
+ */
+export async function giveWith(scenario: Scenario, faults: readonly (readonly Fault[])[], interruptAt = Infinity): Promise<Outcome> {
   const { world, before, run } = await prepare(scenario);
   const flaws: string[] = [];
   const watch = (call: string): void => {
@@ -117,19 +126,37 @@ export async function giveWith(scenario: Scenario, faults: readonly (readonly Fa
     if (flaw !== undefined) flaws.push(`after ${call} ${flaw}`);
   };
   const [first, ...later] = faults;
-  const process = world.boot(new Faults(first, watch));
+  let abandoned = false;
+  const process = world.boot(
+    new Faults(first, (call) => {
+      watch(call);
+      if (process.faults.calls.length <= interruptAt || process.ports.signal.aborted) return;
+      process.stop.abort(new PgbackupError('interrupted', 'Interrupted'));
+      abandoned = call === 'postgres.open';
+    }),
+  );
+  let error: unknown;
   const done = await run(process.ports).then(
     () => !process.faults.dead,
-    () => false,
+    (thrown: unknown) => {
+      error = thrown;
+      return false;
+    },
   );
+  // Nobody waits for a sidecar that starts under Ctrl-C: it ends with the process (docs/decisions/0004-sidecar.md).
+  if (abandoned) world.postgres.sidecars.clear();
   const title = world.databases.get('shop')?.content.title;
   if (done && title !== before.wanted) flaws.push(`it is said to be done, and ${title} is live`);
-  if (!done && !process.faults.dead && title === before.wanted) flaws.push('it is said to have failed, and is done');
   if (!process.faults.dead && world.postgres.sidecars.size > 0) flaws.push('it has left a sidecar though it could have ended it');
   const told = [...process.transcript.lines];
   if (!process.faults.dead) {
     // What can be put back at once is; what cannot is told.
     const left = world.disk.journals.size > 0;
+    if (!done) {
+      if (title === before.wanted && !saysUnknown(error)) flaws.push(`it is done, and is said to have failed: ${messageOf(error)}`);
+      if (left && /taken back/.test(messageOf(error))) flaws.push('it is said to be taken back, and something is left to do');
+      told.push(messageOf(error));
+    }
     if (left && !told.some((line) => /next command on shop/.test(line))) flaws.push('it has left its journal without a word');
     if (!left)
       flaws.push(
@@ -148,7 +175,25 @@ export async function giveWith(scenario: Scenario, faults: readonly (readonly Fa
   flaws.push(
     ...allowExpired(scenario, settledFlaws(world, before), done ? 'done' : 'recovered').filter((flaw) => !isLeftToThePerson(flaw, told)),
   );
-  return { flaws, calls: process.faults.calls, struck: process.faults.struck, done };
+  return { flaws, calls: process.faults.calls, struck: process.faults.struck, done, error };
+}
+
+/** Says that nobody knows whether it was done, that no harm is done, and how to find out; whatever signal came meanwhile. */
+export function saysUnknown(error: unknown): boolean {
+  return (
+    error instanceof PgbackupError &&
+    error.message.startsWith('It is not known whether') &&
+    error.message.includes('whole either way') &&
+    error.hint?.includes('dokku pgbackup:doctor shop') === true &&
+    exitCodeOf(error, 130) === 9
+  );
+}
+
+/** Faults of all calls to Postgres that are made after one that failed with the faults so far: the server is gone. */
+export async function serverGone(scenario: Scenario, faults: readonly Fault[], from: number): Promise<readonly Fault[]> {
+  const { calls } = await giveWith(scenario, [faults]);
+  const index = calls.findIndex((call, i) => i > from && /^(server|postgres)\./.test(call) && !faults.some((fault) => fault.index === i));
+  return index < 0 ? faults : serverGone(scenario, [...faults, { index, effect: 'none', scope: 'server' }], from);
 }
 
 /** What Dokku refused to do is said, with the command to type; it is then no flaw of ours. */

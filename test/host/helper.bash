@@ -25,7 +25,7 @@ end_file() {
   rm -rf "${PGBT:?}"
 }
 
-# Removes every app and service of the suite, also those that a killed run left.
+# Removes every app, service and storage of the suite, also those that a killed run left.
 # usage: remove_own [setting]...
 remove_own() {
   local name app key
@@ -35,8 +35,20 @@ remove_own() {
   for name in $(dokku --quiet postgres:list 2>/dev/null | grep '^pgbt-'); do
     # An app that is gone may have left its name in the links of a killed run.
     for app in $(dokku postgres:links "$name" 2>/dev/null); do dokku postgres:unlink "$name" "$app" --no-restart >/dev/null 2>&1 || true; done
-    for key in backup-dir "$@"; do dokku pgbackup:set "$name" "$key" >/dev/null 2>&1 || true; done
+    for key in backup-dir storages "$@"; do dokku pgbackup:set "$name" "$key" >/dev/null 2>&1 || true; done
     dokku --force postgres:destroy "$name" >/dev/null 2>&1 || true
+  done
+  remove_storages
+}
+
+# Removes every storage of the suite. What is set for a service that is gone is there still, and would keep them.
+remove_storages() {
+  local name
+  for name in $(dokku pgbackup:storage-list --format json | json '" ".join(u for s in d if s["name"].startswith("pgbt-") for u in s["usedBy"] if u.startswith("pgbt-"))'); do
+    dokku pgbackup:set "$name" storages >/dev/null || true
+  done
+  for name in $(dokku pgbackup:storage-list --format json | json '" ".join(s["name"] for s in d if s["name"].startswith("pgbt-"))'); do
+    dokku pgbackup:storage-destroy "$name" --force >/dev/null || true
   done
 }
 
@@ -82,6 +94,17 @@ make_items() {
     INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, ${2:-100}) n"
 }
 
+# usage: make_rich <service>: content of every kind, and the roles that own some of it.
+make_rich() {
+  make_roles "$1"
+  sql "$1" <"$BATS_TEST_DIRNAME/rich.sql"
+}
+
+make_roles() { sql "$1" 'CREATE ROLE pgbt_app; CREATE ROLE "pgbt r ö""le" LOGIN'; }
+
+# usage: hashes_of <service>: of each table's rows, sequences and large objects.
+hashes_of() { sql "$1" <"$BATS_TEST_DIRNAME/hashes.sql"; }
+
 # usage: take_backup <service> [flags of pgbackup:run]...: prints the id.
 take_backup() { dokku --quiet pgbackup:run "$@"; }
 
@@ -98,6 +121,15 @@ slow_check() { echo "SELECT CASE WHEN current_database() LIKE 'pgbackup%' THEN p
 # usage: at_slow_check <service>: is a restore there now?
 at_slow_check() {
   [[ $(psql_in "$1" postgres -c "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'pgbackup_scratch%' AND query LIKE '%THEN pg_sleep(%'") == 1 ]]
+}
+
+# usage: as_cron <command line>: as cron starts it: user dokku, no terminal, its own short environment.
+# A real host's PATH; with the stand-in, the lab's is in front.
+as_cron() {
+  local path=/usr/local/bin:/usr/bin:/bin
+  [[ -z ${PGBACKUP_LAB_ROOT:-} ]] || path=$PGBACKUP_LAB_ROOT/bin:$path
+  env -i HOME=/home/dokku LOGNAME=dokku SHELL=/bin/bash PATH="$path" ${PGBACKUP_NODE:+PGBACKUP_NODE="$PGBACKUP_NODE"} \
+    setsid setpriv --reuid=dokku --regid=dokku --init-groups -- /bin/bash -c "cd / && $1" </dev/null 3>&-
 }
 
 # --- things that hold on to a service -------------------------------------------------------------
@@ -141,6 +173,15 @@ run_apart() {
 
 # usage: backups_of <service>: how many are listed.
 backups_of() { dokku pgbackup:list "$1" --format json | json 'len(d)'; }
+
+# usage: watch_processes: notes every command line on this host in $PGBT/processes, until $PGBT/watch is gone.
+watch_processes() {
+  : >"$PGBT/watch"
+  while [[ -e $PGBT/watch ]]; do
+    ps -eo args
+    sleep 0.05
+  done >"$PGBT/processes" 2>/dev/null 3>&- &
+}
 
 # usage: spool_of <service>: where operations keep what they need only while they run.
 spool_of() {

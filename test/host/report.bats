@@ -17,7 +17,7 @@ teardown_file() { end_file; }
   assert_line --index 0 '=====> pgbt-state pgbackup information'
   assert_line --regexp '^       Pgbackup keep previous: +24h$'
   assert_line --regexp '^       Pgbackup lock timeout: +60s$'
-  assert_line --regexp "^       Pgbackup storage: +$PGBT/backups$"
+  assert_line --regexp "^       Pgbackup storage local: +$PGBT/backups \\(0 backups\\)$"
   assert_line --regexp '^       Pgbackup backups: +0$'
   assert_line --regexp '^       Pgbackup newest backup:$'
 }

@@ -8,22 +8,17 @@ setup_file() {
   begin_file
   for major in 15 17 18; do
     make_service "pgbt-rich$major" --image-version "$major"
-    make_roles "pgbt-rich$major"
-    sql "pgbt-rich$major" <"$BATS_TEST_DIRNAME/rich.sql"
+    make_rich "pgbt-rich$major"
   done
 }
 
 teardown_file() { end_file; }
-
-make_roles() { sql "$1" 'CREATE ROLE pgbt_app; CREATE ROLE "pgbt r ö""le" LOGIN'; }
 
 # usage: dump_of <service> [flags of pg_dump]...: its text without what differs from run to run.
 dump_of() {
   docker exec "dokku.postgres.$1" pg_dump -U postgres "${@:2}" "$(database_of "$1")" |
     sed -e '/^\\restrict /d' -e '/^\\unrestrict /d' -e '/^-- Dumped /d'
 }
-
-hashes_of() { sql "$1" <"$BATS_TEST_DIRNAME/hashes.sql"; }
 
 # usage: remember <service> <as> [flags of pg_dump]...; assert_same <as> <service> [flags of pg_dump]...
 remember() { dump_of "$1" "${@:3}" >"$PGBT/$2.sql" && hashes_of "$1" >"$PGBT/$2.hashes"; }

@@ -13,15 +13,6 @@ setup_file() {
 
 teardown_file() { end_file lock-timeout; }
 
-# usage: watch_processes: notes every command line on this host until $PGBT/watch is gone.
-watch_processes() {
-  : >"$PGBT/watch"
-  while [[ -e $PGBT/watch ]]; do
-    ps -eo args
-    sleep 0.05
-  done >"$PGBT/processes" 2>/dev/null 3>&- &
-}
-
 # usage: inspect_sidecars: writes what docker knows of them, without their own environment.
 inspect_sidecars() {
   docker ps -q --filter name=^pgbackup-pgbt-secret-2 | xargs docker inspect >"$PGBT/inspected"

@@ -15,7 +15,7 @@ make_host() {
   lib=$home/lib common=$home/common calls=$home/calls tools=$home/tools
   plugin=$home/plugins/enabled/pgbackup
   mkdir -p "$available/dist/help" "$home/plugins/enabled" "$common" "$lib/data" "$lib/config" "$tools"
-  (cd "$repository" && cp -a bin lib subcommands commands install update uninstall report plugin.toml node.lock "$available")
+  (cd "$repository" && cp -a bin lib subcommands commands install update uninstall report cron-entries service-action post-app-rename-setup plugin.toml node.lock "$available")
   ln -s "$available" "$plugin"
   write_program "$available/dist/main.js"
   printf '    pgbackup:%s\n' 'list [<target>], List backups' 'run <target> [--note text], Take a backup' >"$available/dist/help.txt"

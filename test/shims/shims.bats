@@ -16,7 +16,7 @@ setup() {
 
 @test "every shim, launcher and trigger is executable, since plugn passes over one that is not" {
   local file
-  for file in "$repository"/subcommands/* "$repository"/{commands,install,update,uninstall,report,bin/pgbackup}; do
+  for file in "$repository"/subcommands/* "$repository"/{commands,install,update,uninstall,report,cron-entries,service-action,post-app-rename-setup,bin/pgbackup}; do
     [[ -f $file && -x $file ]] || fail "$file is not executable"
   done
 }

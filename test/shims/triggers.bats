@@ -112,6 +112,35 @@ assert_dir_exists() { [[ -d $1 ]] || fail "no directory $1"; }
   assert_equal "$(cat "$data/backups/archive.dump" "$data/state/journal" "$lib/config/pgbackup/setting")" $'dump\njournal\nkey'
 }
 
+# Dokku's crontab, in short: what cron-entries prints.
+make_cron() {
+  printf '#!/bin/bash\nexec "%s/cron-entries" docker-local >"%s"\n' "$plugin" "$BATS_TEST_TMPDIR/crontab" >"$common/plugn"
+  printf '#!/bin/bash\nexec cat "%s"\n' "$BATS_TEST_TMPDIR/crontab" >"$common/crontab"
+  chmod 755 "$common"/{plugn,crontab}
+  PATH=$common:$PATH
+}
+
+@test "uninstall takes the schedules from the crontab, and a new install brings them back" {
+  install
+  make_cron
+  mkdir "$data/schedules"
+  echo '@daily;dokku pgbackup:run shop --schedule k3f9' >"$data/schedules/crontab"
+  chown -R nobody "$data/schedules"
+  install
+  assert_equal "$(<"$BATS_TEST_TMPDIR/crontab")" "@daily;dokku pgbackup:run shop --schedule k3f9;$DOKKU_LOGS_DIR/pgbackup.log"
+  run_apart "$plugin/uninstall" pgbackup
+  assert_success
+  assert_equal "$(<"$BATS_TEST_TMPDIR/crontab")" ''
+  install
+  assert_equal "$output$stderr" ''
+  assert_equal "$(<"$BATS_TEST_TMPDIR/crontab")" "@daily;dokku pgbackup:run shop --schedule k3f9;$DOKKU_LOGS_DIR/pgbackup.log"
+  # An install of some other plugin finds them there, and leaves the crontab alone.
+  rm "$common/plugn"
+  install
+  assert_success
+  assert_equal "$output$stderr" ''
+}
+
 @test "uninstall of another plugin touches nothing" {
   install
   make_private_node v24.19.0

@@ -21,7 +21,7 @@ export function noise(length: number): Buffer {
 /** Keys of the objects below a prefix, sorted. */
 export async function keysIn(storage: Storage, prefix: string): Promise<string[]> {
   const keys: string[] = [];
-  for await (const key of storage.list(prefix)) keys.push(key);
+  for await (const { key } of storage.list(prefix)) keys.push(key);
   return keys.toSorted();
 }
 

@@ -32,6 +32,10 @@ export class TwinDokku implements Dokku {
     return this.#call(`service ${name}`, () => this.#state.services.get(name));
   }
 
+  async services(): Promise<readonly ServiceName[]> {
+    return this.#call('services', () => [...this.#state.services.keys()]);
+  }
+
   async appServices(app: AppName): Promise<readonly ServiceName[] | undefined> {
     return this.#call(`appServices ${app}`, () => {
       if (!this.#state.apps.has(app)) return undefined;

@@ -1,5 +1,5 @@
 import { PgbackupError } from '../../src/domain/errors.ts';
-import type { Postgres, PostgresServer, RestoreInput, Spool } from '../../src/ports.ts';
+import type { Postgres, PostgresServer, RestoreInput, ServerOptions } from '../../src/ports.ts';
 import type { Service } from '../../src/domain/service.ts';
 import { notRunning } from '../../src/domain/service.ts';
 import { readDump, type TwinDatabase } from './content.ts';
@@ -16,7 +16,8 @@ export class TwinPostgres implements Postgres {
     this.#faults = faults;
   }
 
-  async open(service: Service, options: { readonly spool: Spool }): Promise<PostgresServer> {
+  async open(service: Service, options: ServerOptions): Promise<PostgresServer> {
+    if (options.shares) this.#state.shares.push(options.shares);
     const stopped = notRunning(service);
     if (stopped) throw new PgbackupError('refused', stopped.message, { hint: stopped.hint });
     const { operation } = options.spool;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Dump, DumpRequest, RestoreOptions, RowCounts, Snapshot } from '../../src/ports.ts';
+import type { Dump, DumpRequest, Shares, RestoreOptions, RowCounts, Snapshot } from '../../src/ports.ts';
 import { type Content, dumpBytes, type TwinDatabase } from './content.ts';
 import type { Connection, Faults } from './faults.ts';
 
@@ -16,6 +16,8 @@ export interface PostgresState {
   readonly restored: RestoreOptions[];
   /** What every dump was asked for. */
   readonly dumped: DumpRequest[];
+  /** What sidecars were granted, of those that did not get all. */
+  readonly shares: Shares[];
   /** Tables to be rewritten during the dumps to come, the last one first. */
   readonly rewritten: string[][];
 }

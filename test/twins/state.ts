@@ -1,9 +1,10 @@
 import { PgbackupError } from '../../src/domain/errors.ts';
 import { parseJournal, type Journal } from '../../src/domain/journal.ts';
-import type { ServiceName } from '../../src/domain/names.ts';
+import { isServiceName, type ServiceName } from '../../src/domain/names.ts';
 import { parsePrevious, type PreviousDatabase } from '../../src/domain/previous.ts';
 import type { Journals, Locks, LogEntry, OperationLog, PreviousDatabases, SettingsStore, Spool, Spools } from '../../src/ports.ts';
 import type { Faults } from './faults.ts';
+import { waitFor, type ScheduleState } from './schedules.ts';
 
 /** What the disk of the host keeps. Texts rather than objects: what is read back went through its parser, as it does from a file. */
 export interface DiskState {
@@ -63,6 +64,7 @@ export function twinSettings(disk: DiskState, faults: Faults): SettingsStore {
         else own.set(key, value);
         disk.settings.set(scope, own);
       }),
+    scopes: async () => [...disk.settings.keys()].filter(isServiceName).toSorted(),
   };
 }
 
@@ -98,16 +100,31 @@ export function twinSpools(disk: DiskState, faults: Faults): Spools {
 }
 
 /** Locks that die with their process: `held` is made anew for each. */
-export function twinLocks(held: Map<ServiceName, string>, faults: Faults): Locks {
+export function twinLocks(held: Map<string, string>, faults: Faults, others: Pick<ScheduleState, 'meanwhile'>): Locks {
+  const take = (key: string, purpose: string): AsyncDisposable => {
+    held.set(key, purpose);
+    return { [Symbol.asyncDispose]: async () => void held.delete(key) };
+  };
   return {
-    acquire: (service, purpose): Promise<AsyncDisposable> =>
-      faults.call('locks.acquire', () => {
+    acquire: (service, purpose, wait) =>
+      faults.call('locks.acquire', async () => {
         const holder = held.get(service);
-        if (holder !== undefined) throw new PgbackupError('locked', `Service ${service} is busy: ${holder}`);
-        held.set(service, purpose);
-        return {
-          [Symbol.asyncDispose]: async () => void held.delete(service),
-        };
+        const busy = `Service ${service} is busy: ${holder}`;
+        if (holder !== undefined && !wait) throw new PgbackupError('locked', busy);
+        if (holder !== undefined && wait) await waitFor(others, () => !held.has(service), wait, busy);
+        return take(service, purpose);
       }),
+    reading: (service, id, purpose) => faults.call('locks.reading', () => take(`${service} ${id}`, purpose)),
+    removing: (service, id) =>
+      faults.call('locks.removing', () => {
+        const reader = held.get(`${service} ${id}`);
+        if (reader !== undefined) throw new PgbackupError('locked', `Backup ${id} is being read by ${reader}`);
+        return { [Symbol.asyncDispose]: async () => {} };
+      }),
+    readers: (service) =>
+      faults.call(
+        'locks.readers',
+        () => new Map([...held].flatMap(([key, by]) => (key.startsWith(`${service} `) ? [[key.slice(service.length + 1), by]] : []))),
+      ),
   };
 }

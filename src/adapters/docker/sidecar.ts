@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PgbackupError } from '../../domain/errors.ts';
+import type { Shares } from '../../ports.ts';
 import { onLine } from '../lines.ts';
 import { start, type Child } from '../process.ts';
 import { docker, dockerProgram } from './docker.ts';
@@ -11,6 +12,8 @@ export interface SidecarOptions {
   readonly operation: string;
   /** Container whose network it shares; undefined: no network at all. */
   readonly networkOf: string | undefined;
+  /** What it may have of a machine that others want to use, too; undefined: as much as anybody. */
+  readonly shares?: Shares | undefined;
   /** Bind mounts: host path, path inside, writable. */
   readonly mounts: readonly { readonly host: string; readonly inside: string; readonly writable: boolean }[];
   /** Environment; only the names are given as arguments, the values go through docker's own environment. */
@@ -40,6 +43,17 @@ export class Sidecar implements AsyncDisposable {
 
   /** @throws PgbackupError docker. */
   static async open(options: SidecarOptions): Promise<Sidecar> {
+    if (options.shares === undefined) return Sidecar.#start(options);
+    try {
+      return await Sidecar.#start(options);
+    } catch {
+      // A kernel without the controller refuses the weight (cgroup v2: no io.weight). To give way is a courtesy, a backup is not.
+      await removeSidecars(options.operation);
+      return Sidecar.#start({ ...options, shares: undefined });
+    }
+  }
+
+  static async #start(options: SidecarOptions): Promise<Sidecar> {
     const name = `pgbackup-${options.operation}`;
     const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
     const args = [
@@ -59,6 +73,7 @@ export class Sidecar implements AsyncDisposable {
       ],
       ...['--network', options.networkOf === undefined ? 'none' : `container:${options.networkOf}`],
       ...['--user', user, '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--tmpfs', '/tmp:size=64m'],
+      ...shareFlags(options.shares),
       ...options.mounts.flatMap((m) => ['--mount', bindMount(m)]),
       ...Object.keys(options.env).flatMap((key) => ['-e', key]),
       ...['--entrypoint', 'sh', options.image, '-c', 'echo ready; exec cat >/dev/null'],
@@ -124,6 +139,11 @@ export async function removeSidecars(operation: string): Promise<void> {
     // One that is going away by itself cannot be removed a second time; that is no failure.
     await docker(['rm', '-f', ...ids]).catch(() => sleep(200));
   }
+}
+
+function shareFlags(shares: Shares | undefined): string[] {
+  if (shares === undefined) return [];
+  return ['--cpu-shares', String(shares.cpu), ...(shares.io === undefined ? [] : ['--blkio-weight', String(shares.io)])];
 }
 
 /** Docker reads the value of --mount as a line of CSV: quoted, a path may hold commas, colons and quotes. */

@@ -35,6 +35,15 @@ export class DokkuCli implements Dokku {
     throw failure(`postgres:info ${name}`, info, 'Is the postgres plugin installed? dokku plugin:list');
   }
 
+  async services(): Promise<readonly ServiceName[]> {
+    const list = await run('plugn', ['trigger', 'service-list', 'postgres'], { env: callEnv });
+    if (list.exitCode !== 0) throw failure('service-list postgres', list, 'Is the postgres plugin installed? dokku plugin:list');
+    return list.stdout
+      .split('\n')
+      .map((line) => line.trim().replace(/^postgres:/, ''))
+      .filter(isServiceName);
+  }
+
   async appServices(app: AppName): Promise<readonly ServiceName[] | undefined> {
     // postgres:app-links answers for an app that is none, too.
     const [exists, links] = await Promise.all([this.#call(['apps:exists', app]), this.#call(['postgres:app-links', app])]);

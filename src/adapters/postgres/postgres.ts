@@ -51,6 +51,7 @@ export class DockerPostgres implements Postgres {
       image: container.imageId,
       operation: options.spool.operation,
       networkOf: container.id,
+      shares: options.shares,
       mounts: [...this.#spoolMount(options.spool), ...mounts.map((m) => ({ host: m.host, inside: m.inside, writable: false }))],
       env,
     });

@@ -19,13 +19,19 @@ export interface InputRoute {
 
 let fifos = 0;
 
-/** Feeds the bytes of a dump to a program's standard input through a FIFO; @returns what the program printed. */
+/**
+ * Feeds the bytes of a dump to a program's standard input through a FIFO.
+ * @param toEnd the source is read to its end though the program may have all it needs before: only there does a source
+ * that is compared with its checksum on the way say whether it was the right one.
+ * @returns what the program printed.
+ */
 async function feed(
   route: InputRoute,
   input: RestoreInput,
   command: readonly string[],
   what: string,
   code: 'postgres' | 'damaged',
+  toEnd = true,
 ): Promise<string> {
   fifos += 1;
   const name = `input-${fifos}`;
@@ -37,10 +43,26 @@ async function feed(
   printed.catch(() => {});
   const sink = await writeFifo(path, child.done);
   const source: Readable = input.open();
+  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let ended = false;
+  // Not the stream itself: a pipeline would destroy it with the sink, and with it what is still to be compared.
+  async function* each(): AsyncGenerator<Buffer> {
+    for (;;) {
+      const next = await chunks.next();
+      if (next.done === true) {
+        ended = true;
+        return;
+      }
+      yield next.value;
+    }
+  }
   // A reader that fails is told by its exit code, which says more than the broken pipe it leaves behind.
   let broken: unknown;
-  if (sink) await pipeline(source, sink).catch((error: unknown) => (broken = error));
-  else source.destroy();
+  if (sink) await pipeline(each, sink).catch((error: unknown) => (broken = error));
+  if (toEnd && !ended && (broken === undefined || isBrokenPipe(broken)) && (await child.done).exitCode === 0) {
+    for await (const _ of each()) if (source.destroyed) break;
+  }
+  source.destroy();
   if (broken !== undefined && !isBrokenPipe(broken)) {
     // The child saw an ordinary end of file and may have believed it: its verdict is worth nothing now.
     await child.done;
@@ -74,10 +96,11 @@ async function pgRestore(
   args: readonly string[],
   what: string,
   code: 'postgres' | 'damaged',
+  toEnd = true,
 ): Promise<string> {
   const command = ['pg_restore', ...args];
   if (route.fileInside !== undefined) return finish(await route.sidecar.exec([...command, route.fileInside], route.env), what, code);
-  return feed(route, input, command, what, code);
+  return feed(route, input, command, what, code, toEnd);
 }
 
 /** Decodes an archive to its end. @throws PgbackupError damaged. */
@@ -87,7 +110,7 @@ export async function decodeArchive(route: InputRoute, input: RestoreInput): Pro
 
 /** The SQL of an archive's schema. @throws PgbackupError damaged. */
 export async function schemaSql(route: InputRoute, input: RestoreInput): Promise<string> {
-  return pgRestore(route, input, ['-s', '-f', '-'], 'The archive cannot be read', 'damaged');
+  return pgRestore(route, input, ['-s', '-f', '-'], 'The archive cannot be read', 'damaged', false);
 }
 
 /** Restores an archive into an empty database, and stops at the first error. @throws PgbackupError postgres, damaged. */

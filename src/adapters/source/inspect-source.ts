@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 
 import { PgbackupError } from '../../domain/errors.ts';
 import type { DumpFormat, InspectedSource, Wrapping } from '../../domain/source.ts';
-import { shellWord } from '../files.ts';
-import { openSource, sourceError } from './open-source.ts';
+import type { Origin } from '../../ports.ts';
+import { nameOf, openSource, sourceError } from './open-source.ts';
 import { SNIFF_BYTES, sniff } from './sniff.ts';
 import { findDump } from './tar-member.ts';
 import type { SourceDeps } from './unwrap.ts';
@@ -19,29 +19,30 @@ const CUSTOM_FORMAT = 1;
  * Finds the dump in a file by reading its bytes: the wrappings are peeled one by one, and only as far
  * as the beginning of the dump, so this proves nothing about its end. Changes nothing.
  *
- * Throws a `PgbackupError`: `damaged` for a file that is empty, cut off, encrypted or of no known kind,
- * `refused` for one that cannot be read (permission, directory format, too many wrappings), `not-found`.
+ * Throws a `PgbackupError`: `damaged` for a file that is empty, cut off or of no known kind, `refused` for one that
+ * cannot be read (permission, no key, directory format, too many wrappings), `not-found`.
  */
-export async function inspectSource(path: string, deps: SourceDeps): Promise<InspectedSource> {
+export async function inspectSource(origin: Origin, deps: SourceDeps): Promise<InspectedSource> {
+  const name = nameOf(origin);
   const wrappings: Wrapping[] = [];
   let member: string | undefined;
-  const open = (): ReturnType<typeof openSource> => openSource(path, { wrappings, member }, deps);
+  const open = (): ReturnType<typeof openSource> => openSource(origin, { wrappings, member }, deps);
   try {
-    const { size } = await stat(path);
+    const size = 'path' in origin ? (await stat(origin.path)).size : undefined;
     for (;;) {
       const head = await readHead(open());
       const kind = sniff(head);
-      if (wrappings.length === MAX_WRAPPINGS && kind !== 'custom' && kind !== 'sql') throw tooDeep(path, wrappings);
+      if (wrappings.length === MAX_WRAPPINGS && kind !== 'custom' && kind !== 'sql') throw tooDeep(name, wrappings);
       switch (kind) {
         case 'custom':
-          requireCustom(head, path);
+          requireCustom(head, name);
           return finding('custom');
         case 'sql':
           return finding('sql');
         case 'tar': {
-          const found = await findDump(open(), path);
+          const found = await findDump(open(), name);
           if (found.kind === 'pg_dump-tar') return finding('tar');
-          if (member !== undefined) throw tooDeep(path, wrappings);
+          if (member !== undefined) throw tooDeep(name, wrappings);
           member = found.name;
           wrappings.push('tar');
           break;
@@ -50,23 +51,22 @@ export async function inspectSource(path: string, deps: SourceDeps): Promise<Ins
         case 'zstd':
         case 'xz':
         case 'bzip2':
+        case 'age':
+        case 'gpg':
           wrappings.push(kind);
           break;
-        case 'gpg':
-        case 'age':
-          throw encrypted(kind, path);
         case 'empty':
-          throw new PgbackupError('damaged', `${path} is empty${inside(wrappings)}.`, { hint: 'Take another copy of it.' });
+          throw new PgbackupError('damaged', `${name} is empty${inside(wrappings)}.`, { hint: 'Take another copy of it.' });
         case 'unknown':
-          throw unknown(head, path, wrappings);
+          throw unknown(head, name, wrappings);
       }
     }
 
     function finding(format: DumpFormat): InspectedSource {
-      return { format, wrappings: [...wrappings], member, size, bare: wrappings.length === 0 };
+      return { format, wrappings: [...wrappings], member, size, bare: wrappings.length === 0 && 'path' in origin };
     }
   } catch (error) {
-    throw sourceError(error, path, wrappings);
+    throw sourceError(error, name, wrappings);
   }
 }
 
@@ -95,12 +95,6 @@ function requireCustom(head: Buffer, path: string): void {
   });
 }
 
-function encrypted(kind: 'gpg' | 'age', path: string): PgbackupError {
-  return new PgbackupError('damaged', `${path} is encrypted (${kind}), and no key for it is known here.`, {
-    hint: `Decrypt it first: ${kind} -d ${shellWord(path)} | dokku pgbackup:restore <target> - --confirm <target>`,
-  });
-}
-
 function tooDeep(path: string, wrappings: readonly Wrapping[]): PgbackupError {
   return new PgbackupError('refused', `${path} is wrapped too often (${wrappings.join(' › ')} and more).`, {
     hint: 'Unpack it by hand and restore the dump inside.',
@@ -109,7 +103,7 @@ function tooDeep(path: string, wrappings: readonly Wrapping[]): PgbackupError {
 
 function unknown(head: Buffer, path: string, wrappings: readonly Wrapping[]): PgbackupError {
   return new PgbackupError('damaged', `${path} holds no PostgreSQL dump${inside(wrappings)}: ${describe(head)}.`, {
-    hint: 'Known are pg_dump custom and tar archives and plain SQL, also inside gzip, zstd, xz, bzip2 or tar.',
+    hint: 'Known are pg_dump custom and tar archives and plain SQL, also inside gzip, zstd, xz, bzip2, tar, age or gpg.',
   });
 }
 

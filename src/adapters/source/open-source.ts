@@ -1,37 +1,50 @@
 import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 
 import { messageOf, PgbackupError } from '../../domain/errors.ts';
 import type { InspectedSource, Wrapping } from '../../domain/source.ts';
+import type { Origin } from '../../ports.ts';
 import { shellWord } from '../files.ts';
 import { readMember } from './tar-member.ts';
 import { decompress, type SourceDeps } from './unwrap.ts';
 
 const FILE_CHUNK = 1024 * 1024;
 
+/** What messages call a source. */
+export function nameOf(origin: Origin): string {
+  return 'path' in origin ? origin.path : origin.label;
+}
+
+/** The bytes of a source as it lies. */
+export async function openOrigin(origin: Origin, signal?: AbortSignal): Promise<Readable> {
+  if ('path' in origin) return createReadStream(origin.path, { highWaterMark: FILE_CHUNK, signal });
+  const stream = await origin.open();
+  return signal ? addAbortSignal(signal, stream) : stream;
+}
+
 /**
- * The bytes of the dump inside `path`, in constant memory. The stream ends only if every wrapping was
+ * The bytes of the dump inside a source, in constant memory. The stream ends only if every wrapping was
  * whole to its last byte; anything else, a missing tail and a failing xz included, destroys it with a
  * `PgbackupError` (`damaged`, `refused`, `not-found` or `interrupted`).
  */
 export function openSource(
-  path: string,
+  origin: Origin,
   inspected: Pick<InspectedSource, 'wrappings' | 'member'>,
   deps: SourceDeps,
   signal?: AbortSignal,
 ): Readable {
-  return fromBytes(named(path, inspected, deps, signal));
+  return fromBytes(named(origin, inspected, deps, signal));
 }
 
 /** Peels the wrappings in order, outermost first. Errors are raw; `openSource` gives them a name. */
-function unwrapped(
-  path: string,
+async function unwrapped(
+  origin: Origin,
   { wrappings, member }: Pick<InspectedSource, 'wrappings' | 'member'>,
   deps: SourceDeps,
   signal: AbortSignal | undefined,
-): Readable {
-  let stream: Readable = createReadStream(path, { highWaterMark: FILE_CHUNK, signal });
-  for (const wrapping of wrappings) stream = fromBytes(peel(wrapping, stream, member, path, deps, signal));
+): Promise<Readable> {
+  let stream = await openOrigin(origin, signal);
+  for (const wrapping of wrappings) stream = fromBytes(peel(wrapping, stream, member, nameOf(origin), deps, signal));
   return stream;
 }
 
@@ -39,31 +52,32 @@ function peel(
   wrapping: Wrapping,
   input: Readable,
   member: string | undefined,
-  path: string,
+  name: string,
   deps: SourceDeps,
   signal: AbortSignal | undefined,
-): AsyncIterable<Buffer> {
+): AsyncIterable<Uint8Array> {
+  if (wrapping === 'age' || wrapping === 'gpg') return deps.decrypt(wrapping, input, name);
   if (wrapping !== 'tar') return decompress(wrapping, input, deps, signal);
   if (member === undefined) throw new Error('A tar archive was inspected, but no member of it was chosen.');
-  return readMember(input, member, path);
+  return readMember(input, member, name);
 }
 
-function fromBytes(chunks: AsyncIterable<Buffer>): Readable {
+function fromBytes(chunks: AsyncIterable<Uint8Array>): Readable {
   return chunks instanceof Readable ? chunks : Readable.from(chunks, { objectMode: false, highWaterMark: FILE_CHUNK });
 }
 
 /** Opens the file only when the first byte is asked for: a stream that nobody reads would fail unheard. */
 async function* named(
-  path: string,
+  origin: Origin,
   inspected: Pick<InspectedSource, 'wrappings' | 'member'>,
   deps: SourceDeps,
   signal: AbortSignal | undefined,
 ): AsyncIterable<Buffer> {
   try {
     signal?.throwIfAborted();
-    yield* unwrapped(path, inspected, deps, signal);
+    yield* await unwrapped(origin, inspected, deps, signal);
   } catch (error) {
-    throw sourceError(error, path, inspected.wrappings, signal);
+    throw sourceError(error, nameOf(origin), inspected.wrappings, signal);
   }
 }
 

@@ -17,6 +17,8 @@ const MAGICS: readonly (readonly [SniffedKind, readonly number[]])[] = [
       ['bzip2', [...start, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90]],
     ] as const;
   }),
+  // By its bytes, since its payload is no text.
+  ['age', [...Buffer.from('age-encryption.org/')]],
   // OpenPGP: a session key packet, encrypted with a passphrase (version 4, 5) or a public key (version 3)
   ['gpg', [0x8c, 0x0d, 0x04]],
   ['gpg', [0xc3, 0x0d, 0x04]],
@@ -44,7 +46,7 @@ export function sniff(head: Uint8Array): SniffedKind {
   const text = asText(head);
   if (text === undefined) return 'unknown';
   if (text.startsWith('-----BEGIN PGP MESSAGE-----')) return 'gpg';
-  if (text.startsWith('age-encryption.org/') || text.startsWith('-----BEGIN AGE ENCRYPTED FILE-----')) return 'age';
+  if (text.startsWith('-----BEGIN AGE ENCRYPTED FILE-----')) return 'age';
   return looksLikeSql(text) ? 'sql' : 'unknown';
 }
 

@@ -10,9 +10,13 @@ import type { Wrapping } from '../../domain/source.ts';
  */
 export type SpawnFilter = (command: string, args: string[], input: Readable, signal?: AbortSignal) => Readable;
 
+/** Opens what is encrypted, with keys of its own. `name` is what messages call it. */
+export type Decrypt = (kind: 'age' | 'gpg', input: Readable, name: string) => AsyncIterable<Uint8Array>;
+
 /** What reading a wrapped source needs. */
 export interface SourceDeps {
   readonly spawnFilter: SpawnFilter;
+  readonly decrypt: Decrypt;
 }
 
 const CHUNK = 256 * 1024;
@@ -22,7 +26,7 @@ const CHUNK = 256 * 1024;
  * with it, a missing tail included, is thrown.
  */
 export function decompress(
-  wrapping: Exclude<Wrapping, 'tar'>,
+  wrapping: Exclude<Wrapping, 'tar' | 'age' | 'gpg'>,
   input: Readable,
   deps: SourceDeps,
   signal?: AbortSignal,

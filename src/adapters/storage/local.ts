@@ -3,7 +3,7 @@ import { open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { messageOf, PgbackupError } from '../../domain/errors.ts';
-import type { Storage, StoredObject } from '../../ports.ts';
+import type { ListedKey, PutOptions, PutResult, Storage, StoredObject } from '../../ports.ts';
 import { isMissing, shellWord, syncFolder } from '../files.ts';
 
 const partialSuffix = '.partial';
@@ -12,13 +12,14 @@ const flushEvery = 16 * 1024 * 1024;
 
 /** A directory of this host. An object is a file; it has its name only once it is whole and on the disk. */
 export class LocalStorage implements Storage {
-  readonly name = 'local';
+  readonly name: string;
   readonly place: string;
 
   readonly #given: boolean;
 
   /** @param given somebody chose the directory: then it is never made here, since a missing one may be a disk that is not mounted. */
-  constructor(root: string, given = false) {
+  constructor(root: string, given = false, name = 'local') {
+    this.name = name;
     this.place = resolve(root);
     this.#given = given;
   }
@@ -29,7 +30,7 @@ export class LocalStorage implements Storage {
     return join(this.place, key);
   }
 
-  async put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
+  async put(key: string, body: AsyncIterable<Uint8Array>, { signal }: PutOptions = {}): Promise<PutResult> {
     const path = this.filePath(key);
     const partial = path + partialSuffix;
     this.#mustExist();
@@ -62,7 +63,8 @@ export class LocalStorage implements Storage {
         await rename(partial, path);
         syncFolder(dirname(path));
       });
-      return bytes;
+      // The disk has said nothing of what it holds now.
+      return { bytes, confirmed: false };
     } catch (error) {
       await file.close().catch(() => {});
       rmSync(partial, { force: true });
@@ -92,9 +94,10 @@ export class LocalStorage implements Storage {
     }
   }
 
-  async *list(prefix: string): AsyncIterable<string> {
+  async *list(prefix: string): AsyncIterable<ListedKey> {
     this.#mustExist();
-    for (const key of this.#files(prefix)) if (!key.endsWith(partialSuffix)) yield key;
+    // Names alone: a stat for each would take longer than reading the manifests does.
+    for (const key of this.#files(prefix)) if (!key.endsWith(partialSuffix)) yield { key, tag: undefined, modified: undefined };
   }
 
   async delete(key: string): Promise<void> {
@@ -110,8 +113,11 @@ export class LocalStorage implements Storage {
     });
   }
 
-  async sweep(prefix: string): Promise<void> {
-    for (const key of this.#files(prefix)) if (key.endsWith(partialSuffix)) await this.delete(key);
+  async sweep(prefix: string, olderThan?: Date): Promise<void> {
+    for (const key of this.#files(prefix)) {
+      if (!key.endsWith(partialSuffix)) continue;
+      if (olderThan === undefined || ((await this.head(key))?.modified ?? olderThan) < olderThan) await this.delete(key);
+    }
     this.#removeEmptyFolders(join(this.place, folderOf(prefix)));
   }
 

@@ -1,14 +1,18 @@
 import { Readable } from 'node:stream';
 import { PgbackupError } from '../../domain/errors.ts';
-import type { Storage, StoredObject } from '../../ports.ts';
+import type { ListedKey, PutOptions, PutResult, Storage, StoredObject } from '../../ports.ts';
 
 /** A storage in memory that keeps every promise of the port: the twin on which use cases are tested. */
 export class MemoryStorage implements Storage {
-  readonly name = 'memory';
+  readonly name: string;
   readonly place = 'memory';
   readonly #objects = new Map<string, { bytes: Buffer; modified: Date }>();
 
-  async put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
+  constructor(name = 'memory') {
+    this.name = name;
+  }
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, { signal }: PutOptions = {}): Promise<PutResult> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of body) {
       signal?.throwIfAborted();
@@ -17,7 +21,7 @@ export class MemoryStorage implements Storage {
     signal?.throwIfAborted();
     const bytes = Buffer.concat(chunks);
     this.#objects.set(key, { bytes, modified: new Date() });
-    return bytes.length;
+    return { bytes: bytes.length, confirmed: false };
   }
 
   async get(key: string): Promise<Readable> {
@@ -33,8 +37,8 @@ export class MemoryStorage implements Storage {
     return found && { key, size: found.bytes.length, modified: found.modified };
   }
 
-  async *list(prefix: string): AsyncIterable<string> {
-    for (const key of this.#objects.keys()) if (key.startsWith(prefix)) yield key;
+  async *list(prefix: string): AsyncIterable<ListedKey> {
+    for (const [key, { modified }] of this.#objects) if (key.startsWith(prefix)) yield { key, tag: undefined, modified };
   }
 
   async delete(key: string): Promise<void> {

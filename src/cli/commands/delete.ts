@@ -1,6 +1,7 @@
 import { findBackup } from '../../app/catalog.ts';
 import { deleteBackup, deleteUnreadable } from '../../app/delete.ts';
-import { confirmOptions, formatOption, serviceOption, type CommandSpec } from '../spec.ts';
+import { PgbackupError } from '../../domain/errors.ts';
+import { confirmOptions, formatOption, serviceOption, storageOption, type CommandSpec } from '../spec.ts';
 import { targetCatalog } from './catalog-target.ts';
 
 export const deleteCommand: CommandSpec = {
@@ -8,7 +9,7 @@ export const deleteCommand: CommandSpec = {
   args: '<target> <id>',
   summary: 'Delete a backup',
   details: 'Asks for the id. The newest backup of a service goes only with --force.',
-  options: [serviceOption, ...confirmOptions, formatOption],
+  options: [serviceOption, storageOption, ...confirmOptions, formatOption],
   examples: ['dokku pgbackup:delete shop shop-20261120T031500Z-k3f9'],
   run: async ({ output, ports: open }, args) => {
     const ports = await open();
@@ -17,7 +18,13 @@ export const deleteCommand: CommandSpec = {
     const { service, catalog } = await targetCatalog(ports, args);
     if (!(await deleteUnreadable(ports, service, catalog, id, consent)))
       await deleteBackup(ports, catalog, findBackup(catalog, service, id), consent);
-    if (output.options.json) return output.json({ deleted: id });
-    output.result(`Backup ${id} is deleted`, []);
+    const away = catalog.unread.map(({ storage }) => storage.name);
+    if (output.options.json) output.json({ deleted: id, ...(away.length > 0 && { unread: away }) });
+    else output.result(`Backup ${id} is deleted`, []);
+    if (away.length > 0) {
+      throw new PgbackupError('partial', `Whether ${away.join(' and ')} had a copy of ${id} is not known: it could not be read`, {
+        hint: `When it answers again, look: dokku pgbackup:list ${service}`,
+      });
+    }
   },
 };

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, formatTime } from '../../domain/format.ts';
-import { formatLabels, formatRevision, formatRows, formatSize } from '../present.ts';
-import { formatOption, serviceOption, type CommandSpec } from '../spec.ts';
+import { formatLabels, formatEncryption, formatRevision, formatRows, formatSize } from '../present.ts';
+import { formatOption, serviceOption, storageOption, type CommandSpec } from '../spec.ts';
 import { targetBackup } from './catalog-target.ts';
 
 export const info: CommandSpec = {
@@ -8,7 +8,7 @@ export const info: CommandSpec = {
   args: '<target> [id]',
   summary: 'Show all that is known of a backup',
   details: 'Without an id: the newest one. With --format json: its manifest.',
-  options: [serviceOption, { flags: '--tables', summary: 'also the rows of every table' }, formatOption],
+  options: [serviceOption, storageOption, { flags: '--tables', summary: 'also the rows of every table' }, formatOption],
   examples: ['dokku pgbackup:info shop', 'dokku pgbackup:info shop shop-20261120T031500Z-k3f9 --tables'],
   run: async ({ output, ports }, args) => {
     const { entry } = await targetBackup(await ports(), args);
@@ -28,7 +28,14 @@ export const info: CommandSpec = {
       ...manifest.apps.map((app): [string, string] => ['Code', formatRevision(app)]),
       ['Labels', formatLabels(manifest.labels)],
       ['Note', manifest.note ?? '-'],
-      ['Archive', `${entry.storage.place}/${entry.folder}${archive.file} (${formatCount(archive.storedBytes)} bytes)`],
+      ...entry.copies.map(({ place }): [string, string] => [
+        'Archive',
+        `${place}/${entry.folder}${archive.file} (${formatCount(archive.storedBytes)} bytes)`,
+      ]),
+      ...(manifest.storages ?? [])
+        .filter(({ stored }) => !stored)
+        .map(({ name, message }): [string, string] => ['Failed', `${name}: ${message}`]),
+      ['Encrypted', formatEncryption(archive.encryption)],
       ['SHA-256', archive.storedSha256],
       ['Compression', archive.wrapping === null ? archive.compression : `${archive.wrapping} around the archive`],
       ['Unpacked', formatBytes(manifest.databaseBytes)],

@@ -19,14 +19,18 @@ export const report: CommandSpec = {
       output.line(`=====> ${one.service} pgbackup information`);
       const lines: [string, string][] = [
         ...one.settings.map(({ key, effective }): [string, string] => [key.replaceAll('-', ' '), effective]),
-        ['storage', one.place],
+        ...one.storages.map(({ name, place, backups, lacks }): [string, string] => [
+          `storage ${name}`,
+          `${place} (${backups === undefined ? 'cannot be read now' : `${backups} backups`}${lacks.length > 0 ? `, lacks ${lacks.join(', ')}` : ''})`,
+        ]),
         ['backups', String(one.backups)],
         ['stored bytes', formatBytes(one.storedBytes)],
         ['newest backup', one.newest ?? ''],
         ['previous database', one.previous ? `${one.previous.database} until ${formatTime(one.previous.until)}` : ''],
         ['unfinished', one.unfinished ?? ''],
       ];
-      for (const [label, value] of lines) output.line(`       ${`Pgbackup ${label}:`.padEnd(30)} ${value}`.trimEnd());
+      const width = Math.max(...lines.map(([label]) => label.length)) + 'Pgbackup : '.length;
+      for (const [label, value] of lines) output.line(`       ${`Pgbackup ${label}:`.padEnd(width)} ${value}`.trimEnd());
     }
   },
 };

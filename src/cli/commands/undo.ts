@@ -1,4 +1,4 @@
-import { formatTime } from '../../domain/format.ts';
+import { formatGap, formatTime } from '../../domain/format.ts';
 import { undo as undoRestore } from '../../app/undo.ts';
 import { confirmOptions, formatOption, serviceOption, type CommandSpec } from '../spec.ts';
 
@@ -19,7 +19,7 @@ export const undo: CommandSpec = {
     });
     if (output.options.json) return output.json(result);
     output.result(`Database ${result.database} of ${result.service} is the one from before the last swap`, [
-      ['Cut off', result.gap === undefined ? 'there was no database before' : `${Math.round(result.gap)} ms without the database`],
+      ['Cut off', formatGap(result.gap)],
       ...(result.previous
         ? ([
             ['Other', `${result.previous.database}, kept until ${formatTime(result.previous.until)}`],

@@ -39,27 +39,28 @@ lock_images() {
   IMAGES_LOCKED=1
 }
 
-# usage: ensure_base <tag> <major> [package]...
-# The root file system; it depends on nothing but `bootstrap`, and is kept by that hash.
+# usage: ensure_base <tag> <bootstrap> [argument]...
+# A root file system; it depends on nothing but its bootstrap script, and is kept by that hash.
 ensure_base() {
-  local tag=$1 major=$2
-  shift 2
+  local tag=$1
   docker image inspect "$tag" >/dev/null 2>&1 && return 0
   need_package mmdebstrap mmdebstrap
   need_package /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
   say "making $tag from Debian packages"
   # Once more, should a mirror have had a bad moment. In a process of its own, which ends its work
   # and then lets go of the lock, should this one be killed.
-  (import_base "$tag" "$major" "$@") || (sleep 5 && import_base "$tag" "$major" "$@") ||
-    { show_log && fail "bootstrapping Postgres $major failed; see $IMAGES_LOG"; }
+  (import_base "$@") || (sleep 5 && import_base "$@") ||
+    { show_log && fail "bootstrapping $tag failed; see $IMAGES_LOG"; }
 }
 
-# usage: import_base <tag> <major> [package]...
+# usage: import_base <tag> <bootstrap> [argument]...
 import_base() {
   local tag=$1 id status=0
   shift
   rm -rf "$LAB_ROOT/tmp" && mkdir -p "$LAB_ROOT/tmp"
-  id=$(TMPDIR="$LAB_ROOT/tmp" "$LAB_SOURCE/postgres/bootstrap" "$@" 2>>"$IMAGES_LOG" |
+  # In a mount namespace of its own: the /proc and /dev of a build that is killed go with it, and
+  # the next one does not stumble over them here.
+  id=$(TMPDIR="$LAB_ROOT/tmp" unshare --mount "$@" 2>>"$IMAGES_LOG" |
     docker import - 2>>"$IMAGES_LOG") || status=$?
   rm -rf "$LAB_ROOT/tmp"
   # The import of a broken stream succeeds all the same: the name comes after bootstrap's exit 0.
@@ -85,7 +86,7 @@ ensure_postgres() {
   use_image "$name:$major" "$recipe" && return 0
   lock_images
   use_image "$name:$major" "$recipe" && return 0
-  ensure_base "$base" "$major" "${packages[@]}"
+  ensure_base "$base" "$LAB_SOURCE/postgres/bootstrap" "$major" "${packages[@]}"
   say "making $name:$major"
   build "$name:$major" "$recipe" "$LAB_SOURCE/postgres" \
     --build-arg "BASE=$base" --build-arg "MAJOR=$major" --build-arg "DATA=$data"
@@ -108,7 +109,19 @@ ensure_busybox() {
   rm -rf "$context"
 }
 
-# usage: ensure_images <18,17ext,busybox>
+ensure_s3() {
+  local base recipe
+  base=pgbackup-lab/base:s3-$(content_hash "$LAB_SOURCE/s3/bootstrap")
+  recipe=$(content_hash "$LAB_SOURCE/s3")
+  use_image pgbackup-lab/s3:latest "$recipe" && return 0
+  lock_images
+  use_image pgbackup-lab/s3:latest "$recipe" && return 0
+  ensure_base "$base" "$LAB_SOURCE/s3/bootstrap"
+  say "making pgbackup-lab/s3"
+  build pgbackup-lab/s3:latest "$recipe" "$LAB_SOURCE/s3" --build-arg "BASE=$base"
+}
+
+# usage: ensure_images <18,17ext,busybox,s3>
 ensure_images() {
   local image images
   IFS=, read -ra images <<<"$1"
@@ -116,7 +129,8 @@ ensure_images() {
     case "$image" in
       15 | 17 | 18 | 17ext) ensure_postgres "$image" ;;
       busybox) ensure_busybox ;;
-      *) fail "unknown image $image (known: 15, 17, 18, 17ext, busybox)" ;;
+      s3) ensure_s3 ;;
+      *) fail "unknown image $image (known: 15, 17, 18, 17ext, busybox, s3)" ;;
     esac
   done
 }

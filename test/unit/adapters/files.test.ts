@@ -17,7 +17,13 @@ beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'pgbackup-files-'))));
 afterEach(() => rmSync(root, { recursive: true }));
 
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
-const journal: Journal = { kind: 'backup', operation: 'shop-20261120T031500Z-k3f9', backupDir: '/mnt/b', prefix: 'h/shop/x/' };
+const journal: Journal = {
+  kind: 'backup',
+  operation: 'shop-20261120T031500Z-k3f9',
+  backupDir: '/mnt/b',
+  storages: ['local'],
+  prefix: 'h/shop/x/',
+};
 const previous = {
   live: 'shop',
   database: 'pgbackup_previous_x',

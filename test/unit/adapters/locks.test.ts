@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileLocks } from '../../../src/adapters/locks.ts';
 import { FolderSpools } from '../../../src/adapters/spool.ts';
 import { parseServiceName } from '../../../src/domain/names.ts';
-import type { Clock } from '../../../src/ports.ts';
+import type { Clock, Wait } from '../../../src/ports.ts';
 import { shop } from '../../twins/world.ts';
 
 const clock: Clock = { now: () => new Date('2026-11-20T03:15:00.000Z'), suffix: () => 'k3f9' };
@@ -75,6 +75,40 @@ describe('the lock of a service (pitfall 8)', () => {
     expect(existsSync(join(root, 'services/shop/lock'))).toBe(true);
   });
 
+  it('is waited for, in turn, by whoever asks for that', async () => {
+    const first = await locks().acquire(shop, 'restore');
+    const told: string[] = [];
+    const order: number[] = [];
+    const wait = (milliseconds: number): Wait => ({
+      until: new Date(clock.now().getTime() + milliseconds),
+      signal: new AbortController().signal,
+      waiting: (reason) => void told.push(reason),
+    });
+    await expect(locks().acquire(shop, 'backup', wait(200))).rejects.toMatchObject({
+      code: 'locked',
+      message: expect.stringContaining('busy: restore since'),
+    });
+    const waiting = [1, 2].map(async (number) => {
+      await new Promise((resolve) => setTimeout(resolve, number * 150));
+      await using _lock = await locks().acquire(shop, 'backup', wait(20_000));
+      order.push(number);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(order).toEqual([]);
+    await first[Symbol.asyncDispose]();
+    await Promise.all(waiting);
+    expect(order).toEqual([1, 2]);
+    expect(told).toEqual(Array(3).fill(`Service shop is busy: restore since 2026-11-20 03:15:00 UTC (process ${process.pid})`));
+  });
+
+  it('is not waited for after Ctrl-C', async () => {
+    await using _lock = await locks().acquire(shop, 'restore');
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('stopped')), 200);
+    const wait = { until: new Date(clock.now().getTime() + 60_000), signal: stop.signal, waiting: () => {} };
+    await expect(locks().acquire(shop, 'backup', wait)).rejects.toThrow('stopped');
+  });
+
   it('of a service is no lock of another', async () => {
     await using _one = await locks().acquire(shop, 'backup');
     await using _other = await locks().acquire(parseServiceName('shop2'), 'backup');
@@ -116,6 +150,75 @@ describe('the lock of a service (pitfall 8)', () => {
   it('that cannot be made is an error of the disk', async () => {
     writeFileSync(join(root, 'services'), 'a file in the way');
     await expect(locks().acquire(shop, 'backup')).rejects.toMatchObject({ code: 'storage' });
+  });
+});
+
+describe('the mark of who reads a backup', () => {
+  const locks = (): FileLocks => new FileLocks(root, clock);
+  const takeMark = "await new FileLocks(root, clock).reading('shop', 'shop-1', 'a restore');";
+  const marks = join('services', 'shop', 'reading');
+
+  it('keeps it from being removed, and says who reads it and since when', async () => {
+    const child = await holder(takeMark);
+    const since = `a restore since 2026-11-20 02:00:00 UTC (process ${child.pid})`;
+    expect(await locks().readers(shop)).toEqual(new Map([['shop-1', since]]));
+    await expect(locks().removing(shop, 'shop-1')).rejects.toMatchObject({
+      code: 'locked',
+      message: `Backup shop-1 is being read by ${since}`,
+    });
+    await using _other = await locks().removing(shop, 'shop-2');
+    expect(await locks().readers(parseServiceName('shop2'))).toEqual(new Map());
+  });
+
+  it('dies with kill -9 of the reader, and nothing is left of it', async () => {
+    await kill(await holder(takeMark));
+    expect(await locks().readers(shop)).toEqual(new Map());
+    await using _alone = await locks().removing(shop, 'shop-1');
+  });
+
+  it('is shared by many, and goes with the last of them', async () => {
+    const [first, second] = [await locks().reading(shop, 'shop-1', 'a verify'), await locks().reading(shop, 'shop-1', 'a download')];
+    await first[Symbol.asyncDispose]();
+    expect([...(await locks().readers(shop)).keys()]).toEqual(['shop-1']);
+    await second[Symbol.asyncDispose]();
+    expect(existsSync(join(root, marks, 'shop-1.lock'))).toBe(false);
+    await using _alone = await locks().removing(shop, 'shop-1');
+  });
+
+  it('is waited for while the backup is being removed, and then is got', async () => {
+    const alone = await locks().removing(shop, 'shop-1');
+    const asked = locks().reading(shop, 'shop-1', 'a restore');
+    setTimeout(() => void alone[Symbol.asyncDispose](), 300);
+    await using _mark = await asked;
+    expect([...(await locks().readers(shop)).keys()]).toEqual(['shop-1']);
+  });
+
+  it('is never lost between many who read, remove and look', async () => {
+    let reading = 0;
+    const read = async (): Promise<void> => {
+      await using _mark = await locks().reading(shop, 'shop-1', 'a verify');
+      reading += 1;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      reading -= 1;
+    };
+    const remove = async (): Promise<void> => {
+      try {
+        await using _alone = await locks().removing(shop, 'shop-1');
+        expect(reading).toBe(0);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        expect(reading).toBe(0);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'locked' });
+      }
+    };
+    const look = async (): Promise<void> => void (await locks().readers(shop));
+    await Promise.all(Array.from({ length: 30 }, (_, i) => (i % 3 === 0 ? read() : i % 3 === 1 ? remove() : look())));
+    expect(await locks().readers(shop)).toEqual(new Map());
+  });
+
+  it('of an id that climbs out is a file in its folder all the same', async () => {
+    await using _mark = await locks().reading(shop, '..', 'a verify');
+    expect(existsSync(join(root, marks, '...lock'))).toBe(true);
   });
 });
 

@@ -12,6 +12,7 @@ function disk(...free: (number | undefined)[]): Parameters<typeof DiskWatch.begi
   const next = (): number | undefined => (left.length > 1 ? left.shift() : left[0]);
   return {
     id: 'host-a',
+    timeZone: 'UTC',
     processors: 2,
     freeBytes: async () => {
       const now = next();

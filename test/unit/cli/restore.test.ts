@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { forgetDokkuOptions, Shell } from '../../tools/shell.ts';
 import { contentOf, dumpBytes } from '../../twins/content.ts';
 import { app } from '../../twins/world.ts';
+import { keyPair, seal } from '../crypto/helpers.ts';
 
 let shell: Shell;
 beforeEach(() => (shell = new Shell()));
@@ -192,6 +193,28 @@ describe('pgbackup:restore', () => {
       exit: 4,
       err: ' !     Service fresh has no backup in memory\n !     Take one: dokku pgbackup:run fresh\n',
     });
+  });
+
+  it.each([
+    ['--identity /key.txt', 0],
+    ['--identity /other.txt --identity /key.txt', 0],
+    ['--identity /other.txt', 5],
+    ['--passphrase-file /pass', 5],
+    ['', 5],
+    ['--identity /none', 4],
+    ['--identity /pass', 2],
+    ['--passphrase-file /key.txt', 2],
+  ])('of an encrypted file with %s ends with %d, and touches nothing where it is refused', async (options, exit) => {
+    const [key, other] = [keyPair(), keyPair()];
+    shell.world.files.set('/key.txt', Buffer.from(key.file));
+    shell.world.files.set('/other.txt', Buffer.from(other.file));
+    shell.world.files.set('/pass', Buffer.from('secret-word\n'));
+    shell.world.files.set('/srv/shop.age', await seal(key.recipient, dumpBytes(contentOf('encrypted', 5))));
+    const said = await shell.dokku(`pgbackup:restore shop /srv/shop.age --force --format json ${options}`.trim());
+    expect(said.exit).toBe(exit);
+    expect(shell.live).toBe(exit === 0 ? 'encrypted' : 'broken');
+    if (exit !== 0) expect(order('server.create', 'server.restore', 'dokku.setMaintenance')).toEqual([]);
+    expect(said.out + said.err).not.toMatch(/SECRET-KEY-1[A-Z0-9]|secret-word/);
   });
 
   it('of a file takes its checksum, in either case', async () => {

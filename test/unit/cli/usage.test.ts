@@ -32,6 +32,13 @@ describe('the exit code', () => {
     expect(exit).not.toBe(10);
   });
 
+  it('of a signal is its own, unless nobody knows whether the thing was done', () => {
+    expect(exitCodeOf(new PgbackupError('interrupted', 'x'), 143)).toBe(143);
+    // What the signal has done to a program that we were waiting for.
+    expect(exitCodeOf(new PgbackupError('docker', 'x'), 129)).toBe(129);
+    expect(exitCodeOf(new PgbackupError('postgres', 'x', { outcomeUnknown: true }), 130)).toBe(9);
+  });
+
   it.each([new Error('x'), new TypeError('x'), 'text', undefined, { code: 'usage' }])('of a bug is 1: %s', (error) =>
     expect(exitCodeOf(error)).toBe(1),
   );
@@ -45,6 +52,16 @@ describe('a command that cannot be understood is refused before anything is look
     ['no command', [], /pgbackup:help is not a command/],
     ['no target', ['pgbackup:run'], /missing required argument 'target'/],
     ['too many targets', ['pgbackup:run', 'shop', 'shop2'], /too many arguments/],
+    [
+      'a secret typed where there is no room for one',
+      ['pgbackup:storage-auth', 'offsite', 'KEY', 'S3cret'],
+      /^(?!.*S3cret)[\s\S]*too many/,
+    ],
+    [
+      'a secret typed to an option that there is not',
+      ['pgbackup:storage-auth', 'o', '--secret=S3cret'],
+      /^(?!.*S3cret).*option '--secret'$/m,
+    ],
     ['an unknown option', ['pgbackup:run', 'shop', '--labels', 'a=b'], /unknown option '--labels'/],
     ['an option of another command', ['pgbackup:run', 'shop', '--latest'], /unknown option '--latest'/],
     ['an option without its value', ['pgbackup:run', 'shop', '--note'], /argument missing/],
@@ -64,6 +81,14 @@ describe('a command that cannot be understood is refused before anything is look
     ['a checksum that is none', ['pgbackup:restore', 'shop', 'f', '--sha256', 'abc'], /64 hexadecimal digits/],
     ['a checksum for a backup', ['pgbackup:restore', 'shop', id, '--sha256', 'a'.repeat(64)], /--sha256 is for files/],
     ['a checksum for the latest', ['pgbackup:restore', 'shop', '--latest', '--sha256', 'a'.repeat(64)], /--sha256 is for files/],
+    [
+      'an identity instead of its file',
+      ['pgbackup:restore', 'shop', 'f', '--identity', 'AGE-SECRET-KEY-1ABC'],
+      /^(?!.*1ABC)[\s\S]*takes the file that holds the key/,
+    ],
+    ['an identity without a name', ['pgbackup:restore', 'shop', 'f', '--identity', ''], /The file of --identity is empty/],
+    ['a source and an identity on stdin', ['pgbackup:restore', 'shop', '-', '--identity', '-'], /only one of the source, the identity/],
+    ['two keys on stdin', ['pgbackup:verify', 'shop', '--identity', '-', '--passphrase-file', '-'], /only one of the source, the identity/],
     ['no target to undo', ['pgbackup:undo'], /missing required argument/],
     ['no id to delete', ['pgbackup:delete', 'shop'], /missing required argument 'id'/],
   ])('%s', async (_, argv, message) => {
@@ -75,7 +100,7 @@ describe('a command that cannot be understood is refused before anything is look
 
   it('shows how it is used', async () => {
     expect((await give(['pgbackup:delete'])).err).toContain(
-      ' !     Usage: dokku pgbackup:delete <target> <id> [--service <service>] [--confirm <name>] [--force] [--format <format>]\n',
+      ' !     Usage: dokku pgbackup:delete <target> <id> [--service <service>] [--storage <storage>]… [--confirm <name>] [--force] [--format <format>]\n',
     );
   });
 
@@ -99,4 +124,11 @@ describe('a command line', () => {
     expect(said.out).toContain(`dokku pgbackup:${verb}`);
     expect(said.out).toContain('Examples:');
   });
+});
+
+it('repeats no word too many: it may be a secret that belongs on standard input (pitfall 49)', async () => {
+  const { err, exit } = await give(['pgbackup:storage-auth', 'offsite', 'AKIA', 's3cret']);
+  expect(exit).toBe(2);
+  expect(err).toContain('too many arguments. Expected 1 argument but got 3\n');
+  expect(err).not.toContain('s3cret');
 });

@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAge, formatBytes, formatCount, formatTables } from '../../../src/domain/format.ts';
+import { formatAge, formatBytes, formatCount, formatGap, formatTables } from '../../../src/domain/format.ts';
 
 describe('figures for people', () => {
+  it.each([
+    [2.4, '2 ms without the database'],
+    [null, 'not known'],
+    [undefined, 'there was no database before'],
+  ])('a gap of %s is told as: %s', (gap, text) => expect(formatGap(gap)).toBe(text));
+
   it.each([
     [0, '0 B'],
     [1, '1 B'],

@@ -6,6 +6,7 @@ const backup: Journal = {
   kind: 'backup',
   operation: 'shop-20261120T031500Z-k3f9',
   backupDir: null,
+  storages: ['local'],
   prefix: 'host/shop/shop-20261120T031500Z-k3f9/',
 };
 const swap: Journal = {

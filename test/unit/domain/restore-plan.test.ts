@@ -246,6 +246,8 @@ describe('the plan that is shown', () => {
   });
 
   it('tells of a file what it is, and its checksum', () => {
+    const unmeasured = file({ inspected: { format: 'custom', wrappings: ['age'], member: undefined, size: undefined, bare: false } });
+    expect(lines({ source: unmeasured })).toMatchObject({ Kind: 'custom dump in age' });
     const source = file({ inspected: { format: 'custom', wrappings: ['gzip', 'tar'], member: 'backup/export', size: 6724, bare: false } });
     expect(lines({ source })).toMatchObject({
       File: '/srv/shop.dump',

@@ -1,18 +1,48 @@
 import { describe, expect, it } from 'vitest';
 import { parsePrevious } from '../../../src/domain/previous.ts';
-import { checkSetting, effectiveValue, parseSettings, settingKeys, settingRules } from '../../../src/domain/settings.ts';
+import {
+  checkedValues,
+  checkSetting,
+  effectiveValue,
+  parseSettings,
+  settingKeys,
+  settingRules,
+  shownValue,
+} from '../../../src/domain/settings.ts';
 
 const none = new Map<string, string>();
+const noRetention = {
+  keepLast: 0,
+  keepHourly: 0,
+  keepDaily: 0,
+  keepWeekly: 0,
+  keepMonthly: 0,
+  keepYearly: 0,
+  keepWithin: undefined,
+  minKeep: 2,
+};
 const of = (entries: Record<string, string>): Map<string, string> => new Map(Object.entries(entries));
+
+const scheduling = {
+  scheduleWait: 3600,
+  scheduleJitter: 0,
+  maxConcurrent: 2,
+  scheduledCpuShares: 256,
+  scheduledBlkioWeight: undefined,
+  overdueGrace: undefined,
+};
 
 describe('the settings', () => {
   it('have defaults', () => {
     expect(parseSettings(none, none)).toEqual({
       backupDir: undefined,
+      storages: ['local'],
       keepPrevious: 86_400,
       lockTimeout: 60,
       compressionLevel: 3,
       jobs: undefined,
+      ...scheduling,
+      retention: noRetention,
     });
   });
 
@@ -29,10 +59,13 @@ describe('the settings', () => {
     const empty = of(Object.fromEntries(settingKeys.map((key) => [key, ''])));
     expect(parseSettings(empty, of({ jobs: '2' }))).toEqual({
       backupDir: undefined,
+      storages: ['local'],
       keepPrevious: 86_400,
       lockTimeout: 60,
       compressionLevel: 3,
       jobs: 2,
+      ...scheduling,
+      retention: noRetention,
     });
   });
 
@@ -53,6 +86,27 @@ describe('the settings', () => {
     ['compression-level', '1'],
     ['compression-level', '19'],
     ['jobs', '64'],
+    ['schedule-wait', '0'],
+    ['schedule-jitter', '6h'],
+    ['max-concurrent', '1'],
+    ['scheduled-cpu-shares', '2'],
+    ['scheduled-blkio-weight', '1000'],
+    ['overdue-grace', '30m'],
+    ['keep-last', '0'],
+    ['keep-daily', '9999'],
+    ['keep-within', '0'],
+    ['keep-within', '36500d'],
+    ['min-keep', '1'],
+    ['heartbeat-url', 'https://hc-ping.com/0b1c?x=1'],
+    ['webhook-url', 'http://127.0.0.1:8080/hook'],
+    ['heartbeat-method', 'POST'],
+    ['heartbeat-style', 'healthchecks'],
+    ['webhook-events', 'failure,overdue'],
+    ['webhook-events', 'none'],
+    ['notify-timeout', '1m'],
+    ['textfile-dir', '/var/lib/node_exporter/textfile'],
+    ['webhook-secret', 'sixteen letters!'],
+    ['passphrase', 'twelve chars'],
   ])('%s takes %s', (key, value) => expect(() => checkSetting(key, value)).not.toThrow());
 
   it.each([
@@ -74,9 +128,84 @@ describe('the settings', () => {
     ['jobs', '0'],
     ['jobs', '65'],
     ['jobs', ' 2'],
+    ['schedule-wait', '8d'],
+    ['schedule-jitter', '7h'],
+    ['max-concurrent', '0'],
+    ['scheduled-cpu-shares', '1'],
+    ['scheduled-cpu-shares', '1025'],
+    ['scheduled-blkio-weight', '9'],
+    ['overdue-grace', 'never'],
+    ['keep-last', '-1'],
+    ['keep-hourly', '1.5'],
+    ['keep-yearly', 'all'],
+    ['keep-within', '7'],
+    ['keep-within', '36501d'],
+    // Pitfall 48: no setting lets the last good one go.
+    ['min-keep', '0'],
   ])('%s does not take "%s"', (key, value) => {
     expect(() => checkSetting(key, value)).toThrow(expect.objectContaining({ code: 'usage', message: expect.stringContaining(key) }));
     expect(() => parseSettings(of({ [key]: value }), none)).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+
+  it('of the whole host are set for no service', () => {
+    expect(() => checkSetting('max-concurrent', '3', 'shop')).toThrow(
+      expect.objectContaining({ code: 'usage', hint: 'dokku pgbackup:set --global max-concurrent 3' }),
+    );
+    expect(() => checkSetting('max-concurrent', '3', '--global')).not.toThrow();
+  });
+
+  it('say what prune keeps, and a service can turn a rule off that is on for all', () => {
+    const global = of({ 'keep-daily': '7', 'keep-weekly': '4', 'keep-within': '36h', 'min-keep': '3' });
+    expect(parseSettings(of({ 'keep-daily': '0', 'keep-last': '5' }), global).retention).toEqual({
+      ...noRetention,
+      keepLast: 5,
+      keepWeekly: 4,
+      keepWithin: 129_600,
+      minKeep: 3,
+    });
+  });
+
+  it.each([
+    ['heartbeat-url', 'hc-ping.com/0b1c'],
+    ['heartbeat-url', 'ftp://hc-ping.com/'],
+    ['heartbeat-url', ' https://hc-ping.com/'],
+    ['heartbeat-url', 'https://hc-ping.com/a\nb'],
+    ['heartbeat-fail-url', 'https://user@hc-ping.com/'],
+    ['webhook-url', 'https://user:password@hook.example/'],
+    ['webhook-url', `https://hook.example/${'a'.repeat(2000)}`],
+    ['heartbeat-method', 'PUT'],
+    ['heartbeat-style', 'cronitor'],
+    ['webhook-events', 'failure, overdue'],
+    ['webhook-events', 'failure,nope'],
+    ['webhook-events', 'test'],
+    ['notify-timeout', '0'],
+    ['notify-timeout', '61s'],
+    ['textfile-dir', 'relative'],
+    ['webhook-secret', 'fifteen letters'],
+    ['passphrase', 'too short'],
+    ['passphrase', 'of more than one\nline'],
+  ])('%s does not take "%s", which no backup fails for (pitfall 47)', (key, value) => {
+    expect(() => checkSetting(key, value)).toThrow(expect.objectContaining({ code: 'usage', message: expect.stringContaining(key) }));
+    expect(() => checkedValues(of({ [key]: value }), none)(key)).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => parseSettings(of({ [key]: value }), none)).not.toThrow();
+  });
+
+  it('show no secret, and of an address no more than its host', () => {
+    for (const { key, secret, shown } of settingRules) {
+      const value = shown ? 'https://h.example/t0ken' : 'a value of some length';
+      expect(shownValue(key, '')).toBe('');
+      expect(shownValue(key, value)).toBe(secret ? '***' : shown ? 'https://h.example/…' : value);
+    }
+    expect(settingRules.filter(({ secret }) => secret).map(({ key }) => key)).toEqual(
+      expect.arrayContaining(['passphrase', 'webhook-secret']),
+    );
+  });
+
+  it('repeat no secret and no address in a refusal', () => {
+    for (const { check, secret, shown } of settingRules) {
+      if (secret || shown)
+        expect(() => check('t0\nken')).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/t0.?ken/s) }));
+    }
   });
 
   it('that are unknown are refused with the list of those there are', () => {

@@ -5,14 +5,22 @@ import { fileURLToPath } from 'node:url';
 
 import { onTestFinished } from 'vitest';
 
-import { filter } from '../../../src/adapters/process.ts';
+import { AgeEncryption } from '../../../src/adapters/crypto/age.ts';
+import { sourceDeps } from '../../../src/adapters/source/sources.ts';
+import { FolderSpools } from '../../../src/adapters/spool.ts';
+import { noKeys } from '../../../src/app/keys.ts';
 import { SqlFilter } from '../../../src/adapters/source/sql-filter.ts';
 import type { SourceDeps } from '../../../src/adapters/source/unwrap.ts';
 import { PgbackupError } from '../../../src/domain/errors.ts';
 import type { SqlReport } from '../../../src/domain/source.ts';
+import type { Keyring } from '../../../src/ports.ts';
 
-/** The real thing: xz and bzip2 are programs of this machine. */
-export const deps: SourceDeps = { spawnFilter: filter };
+/** The real thing: xz, bzip2 and gpg are programs of this machine. */
+export function depsWith(keys: Keyring): SourceDeps {
+  return sourceDeps(new AgeEncryption(), new FolderSpools(join(tmpdir(), `pgbackup-spool-${process.pid}`)), keys);
+}
+
+export const deps = depsWith(noKeys);
 
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));

@@ -4,9 +4,13 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
-import { inspectSource } from '../../../src/adapters/source/inspect-source.ts';
+import { inspectSource as inspectOrigin } from '../../../src/adapters/source/inspect-source.ts';
+import type { SourceDeps } from '../../../src/adapters/source/unwrap.ts';
+import type { InspectedSource } from '../../../src/domain/source.ts';
 import { deps, dump, failure, fileOf, fixture } from './helpers.ts';
 import { tarOf } from './tar-of.ts';
+
+const inspectSource = (path: string, using: SourceDeps): Promise<InspectedSource> => inspectOrigin({ path }, using);
 
 const plain = dump('plain-18.sql');
 const custom = dump('custom-18.dump');
@@ -94,11 +98,12 @@ describe('inspectSource answers what is no dump', () => {
     });
   });
 
-  it('an encrypted file, with the line that decrypts it', async () => {
+  it('an encrypted file without a key for it, with the option to add', async () => {
     const path = fixture('dokku-postgres-1.48.0-postgres-18.tgz.gpg');
     expect(await failure(() => inspectSource(path, deps))).toMatchObject({
-      code: 'damaged',
-      hint: `Decrypt it first: gpg -d ${path} | dokku pgbackup:restore <target> - --confirm <target>`,
+      code: 'refused',
+      message: `${path} is encrypted with a passphrase (gpg), and none was given.`,
+      hint: 'Put it into a file of one line, and add: --passphrase-file <file>',
     });
   });
 

@@ -13,7 +13,7 @@ import { tarOf } from './tar-of.ts';
 type Shape = Pick<InspectedSource, 'wrappings' | 'member'>;
 
 async function read(path: string, shape?: Shape): Promise<Buffer> {
-  return Buffer.concat(await openSource(path, shape ?? (await inspectSource(path, deps)), deps).toArray());
+  return Buffer.concat(await openSource({ path }, shape ?? (await inspectSource({ path }, deps)), deps).toArray());
 }
 
 const plain = dump('plain-18.sql');
@@ -122,10 +122,10 @@ describe('openSource never ends quietly', () => {
 
   it.each([[[]], [['gzip']], [['gzip', 'tar']]] as const)('when it is interrupted (%j)', async (wrappings) => {
     const path = fileOf(gzipSync(plain));
-    const before = openSource(path, { wrappings, member: 'x' }, deps, AbortSignal.abort());
+    const before = openSource({ path }, { wrappings, member: 'x' }, deps, AbortSignal.abort());
     expect((await failure(() => before.toArray())).code).toBe('interrupted');
     const stop = new AbortController();
-    const during = openSource(path, { wrappings: [], member: undefined }, deps, stop.signal);
+    const during = openSource({ path }, { wrappings: [], member: undefined }, deps, stop.signal);
     stop.abort();
     expect((await failure(() => during.toArray())).code).toBe('interrupted');
   });
@@ -138,7 +138,7 @@ it('openSource reads in constant memory', async () => {
   const before = process.memoryUsage().arrayBuffers;
   let most = 0;
   let bytes = 0;
-  for await (const chunk of openSource(path, { wrappings: ['gzip'], member: undefined }, deps) as AsyncIterable<Buffer>) {
+  for await (const chunk of openSource({ path }, { wrappings: ['gzip'], member: undefined }, deps) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     most = Math.max(most, process.memoryUsage().arrayBuffers - before);
   }

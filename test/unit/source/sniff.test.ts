@@ -28,6 +28,7 @@ describe('sniff tells a file by its bytes', () => {
     ['gpg', Buffer.from('8501 0c 03 1122334455667788 01'.replaceAll(' ', ''), 'hex')],
     ['gpg', Buffer.from('-----BEGIN PGP MESSAGE-----\n\njA0ECQMC\n')],
     ['age', Buffer.from('age-encryption.org/v1\n-> X25519 abc\n')],
+    ['age', Buffer.from('age-encryption.org/v1\n-> X25519 abc\n--- abc\n\0\x01\x02', 'latin1')],
     ['age', Buffer.from('-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n')],
     ['sql', head(dump('plain-15.sql'))],
     ['sql', head(dump('all.sql'))],

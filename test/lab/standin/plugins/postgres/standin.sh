@@ -6,6 +6,8 @@
 source "$PLUGIN_AVAILABLE_PATH/postgres/service.sh"
 # shellcheck source=link.sh
 source "$PLUGIN_AVAILABLE_PATH/postgres/link.sh"
+# shellcheck source=backup.sh
+source "$PLUGIN_AVAILABLE_PATH/postgres/backup.sh"
 
 cmd-postgres-create() {
   local service=$1
@@ -53,6 +55,7 @@ cmd-postgres-destroy() {
   fi
   dokku_log_info2_quiet "Deleting $service"
   plugn trigger service-action pre-delete postgres "$service"
+  rm -f "$(cron_file "$service")"
   remove_container "$service"
   dokku_log_verbose_quiet "Removing data"
   remove_data "$service"
@@ -169,20 +172,6 @@ cmd-postgres-import() {
   [[ ! -t 0 ]] || dokku_log_fail "No data provided on stdin."
   PGPASSWORD=$(<"$SERVICES/$1/PASSWORD") docker container exec -i -e PGPASSWORD "dokku.postgres.$1" \
     pg_restore -h localhost -cO --if-exists -d "$(<"$SERVICES/$1/DATABASE_NAME")" -U postgres -w
-}
-
-# The lab has no S3 behind dokku-postgres: a backup gets as far as its missing credentials.
-cmd-postgres-backup() {
-  [[ -n $2 ]] || dokku_log_fail "Please specify an aws bucket for the backup"
-  verify_service_name "$1"
-  dokku_log_fail "Missing AWS_ACCESS_KEY_ID file"
-}
-
-cmd-postgres-backup-schedule-cat() {
-  verify_service_name "$1"
-  local file=/etc/cron.d/dokku-postgres-$1
-  [[ -f $file ]] || dokku_log_fail "There is no scheduled backup for $1."
-  cat "$file"
 }
 
 cmd-postgres-connect() {

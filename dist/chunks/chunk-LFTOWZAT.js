@@ -1,0 +1,2 @@
+import{createRequire as pgbackupRequire}from'node:module';const require=pgbackupRequire(import.meta.url);
+var IniSectionType;(function(IniSectionType2){IniSectionType2.PROFILE="profile",IniSectionType2.SSO_SESSION="sso-session",IniSectionType2.SERVICES="services"})(IniSectionType||(IniSectionType={}));var escapeUri=uri=>encodeURIComponent(uri).replace(/[!'()*]/g,hexEncode),hexEncode=c=>`%${c.charCodeAt(0).toString(16).toUpperCase()}`;export{IniSectionType,escapeUri};

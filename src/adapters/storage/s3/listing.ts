@@ -1,0 +1,33 @@
+import type { ListedKey } from '../../../ports.ts';
+import type { Bucket } from './look.ts';
+import { etagOf } from './object-headers.ts';
+import { endless, urlDecoded } from './uploads.ts';
+import { elements, textOf } from './xml.ts';
+
+/** All keys of the bucket that begin with a prefix. @throws S3Error and what the transport throws. */
+export async function* listing({ client }: Bucket, prefix: string): AsyncGenerator<ListedKey & { readonly size: number }> {
+  let token: string | undefined;
+  do {
+    const answer = await client.call({
+      operation: 'ListBucket',
+      method: 'GET',
+      // In URL coding, since XML cannot hold every sign that a key may have.
+      query: { 'list-type': '2', prefix, 'encoding-type': 'url', ...(token !== undefined && { 'continuation-token': token }) },
+    });
+    const xml = answer.body.toString('utf8');
+    const coded = textOf(xml, 'EncodingType') === 'url';
+    for (const entry of elements(xml, 'Contents')) {
+      const key = textOf(entry, 'Key') ?? '';
+      const [size, etag, modified] = [textOf(entry, 'Size'), etagOf(textOf(entry, 'ETag')), textOf(entry, 'LastModified')];
+      yield {
+        key: coded ? urlDecoded(key) : key,
+        size: Number(size),
+        tag: etag === undefined ? undefined : `${size}-${etag}`,
+        modified: modified === undefined ? undefined : new Date(modified),
+      };
+    }
+    const next = textOf(xml, 'IsTruncated') === 'true' ? textOf(xml, 'NextContinuationToken') : undefined;
+    if (next !== undefined && next === token) throw endless(answer);
+    token = next;
+  } while (token !== undefined);
+}
