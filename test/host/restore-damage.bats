@@ -44,10 +44,11 @@ assert_refused() {
   run dokku pgbackup:restore pgbt-damage "$1" --force
   assert_failure 5
   refute_output --partial 'Maintenance mode on'
-  # Nobody came near the live database, and nothing was asked but questions.
+  # The server was asked nothing but questions, of which it counts its tables meanwhile.
   run docker logs --since "$since" dokku.postgres.pgbt-damage
-  refute_output --regexp 'connection authorized:.* database=pgbt_damage'
-  refute_output --regexp 'statement: *(CREATE|ALTER|DROP|COMMENT|GRANT|DO|INSERT|UPDATE|DELETE)'
+  run grep -E 'statement: ' <<<"$output"
+  run grep -vE 'statement: (SELECT|SET) ' <<<"$output"
+  assert_output ''
   assert_equal "$(maintenance_of pgbt-hurt)" false
   assert_equal "$(database_oid pgbt-damage)" "$OID"
 }
