@@ -2,5 +2,6 @@
 // usage: npm run check
 import { checks } from './suites/checks.ts';
 import { conclude, runSuites } from './suites/suite.ts';
+import { tools } from './suites/tools.ts';
 
-process.exitCode = conclude(await runSuites(checks));
+process.exitCode = conclude(await runSuites([tools, ...checks]));

@@ -9,12 +9,14 @@ import { installPlugin, labDown, labEnv, labRoot, labUp, realDokku } from './sui
 import { root, stopPrograms } from './suites/program.ts';
 import { s3Up, storage } from './suites/s3.ts';
 import { bats, conclude, runSuites, say, vitest, type SideBySide, type Suite } from './suites/suite.ts';
+import { tools } from './suites/tools.ts';
 
 const hostSuite = (env: Record<string, string>): Suite => bats('host', 'test/host/*.bats', env);
 
 /** The lab is made while the checks run: the one waits for packages, the others compute. */
 function everything(): (Suite | SideBySide)[] {
   return [
+    tools,
     {
       lanes: [
         [...checks, bats('shims', 'test/shims/*.bats')],
@@ -69,11 +71,11 @@ const [, , only] = process.argv;
 const host = only === 'host';
 if (host && realDokku !== undefined) {
   say(`host suite against ${realDokku}`);
-  process.exitCode = conclude(await runSuites([s3Up, hostSuite({})]));
+  process.exitCode = conclude(await runSuites([tools, s3Up, hostSuite({})]));
 } else if (host) {
-  process.exitCode = await inLab([labUp, s3Up, installPlugin, hostSuite(labEnv)]);
+  process.exitCode = await inLab([tools, labUp, s3Up, installPlugin, hostSuite(labEnv)]);
 } else if (only === 'storage') {
-  process.exitCode = await inLab([s3Up, storage]);
+  process.exitCode = await inLab([tools, s3Up, storage]);
 } else {
   process.exitCode = await inLab(everything());
 }

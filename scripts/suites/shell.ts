@@ -3,6 +3,7 @@ import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, runProgram } from './program.ts';
 import { program, say, type Suite } from './suite.ts';
+import { onPath } from './tools.ts';
 
 const apart = new Set(['.git', '.cache', 'node_modules', 'dist', 'coverage']);
 
@@ -24,15 +25,11 @@ function isShell(path: string): boolean {
   return /^#!\/(usr\/bin\/env |bin\/)(bash|bats)/.test(start.toString('latin1'));
 }
 
-async function installed(tool: string): Promise<boolean> {
-  return (await runProgram(['sh', '-c', `command -v ${tool}`], { quiet: true, onLine: () => {} })) === 0;
-}
-
 export const shell: Suite = {
   name: 'shell (shellcheck)',
   run: async () => {
     const files = shellFiles();
-    if (!(await installed('shellcheck'))) {
+    if (!onPath('shellcheck')) {
       say('shellcheck is missing: apt-get install shellcheck');
       return { passed: 0, failed: 1 };
     }
@@ -51,7 +48,7 @@ export const shell: Suite = {
 export const shellFormat: Suite = {
   name: 'shell (shfmt)',
   run: async () => {
-    if (await installed('shfmt'))
+    if (onPath('shfmt'))
       return program('', ['shfmt', '-d', '-i', '2', '-ci', ...shellFiles().filter((file) => !file.endsWith('.bats'))]).run();
     say('shfmt is not installed: the format of shell files is not checked');
     return { passed: 0, failed: 0 };

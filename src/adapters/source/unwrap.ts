@@ -44,8 +44,8 @@ export function decompress(
 }
 
 /**
- * Node's zstd stops without a word at the end of the first frame, whatever follows (seen on Node 24 with
- * two frames, and with a frame and rubbish), so the bytes it took are compared with those it was given.
+ * Node's zstd stops without a word where a frame is followed by rubbish, before Node 24.22 also where it is followed
+ * by another frame, so the bytes it took are compared with those it was given.
  */
 async function* inflate(input: Readable, engine: Transform & { bytesWritten: number }, whole?: string): AsyncIterable<Buffer> {
   let given = 0;

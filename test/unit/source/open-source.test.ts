@@ -93,12 +93,16 @@ describe('openSource never ends quietly', () => {
     expect(error.code).toBe('damaged');
   });
 
-  it.each([
-    ['a second frame', zstdCompressSync(plain)],
-    ['rubbish', Buffer.from('rubbish')],
-  ])('where %s follows a zstd frame, which Node itself passes over', async (_what, more) => {
-    const path = fileOf(Buffer.concat([zstdCompressSync(plain), more]));
+  it('where rubbish follows a zstd frame, which Node itself passes over', async () => {
+    const path = fileOf(Buffer.concat([zstdCompressSync(plain), Buffer.from('rubbish')]));
     expect(await failure(() => read(path))).toMatchObject({ code: 'damaged', message: expect.stringContaining('zstd') });
+  });
+
+  it('where a second zstd frame follows, which Node before 24.22 passes over, and later ones read', async () => {
+    const path = fileOf(Buffer.concat([zstdCompressSync(plain.subarray(0, 999)), zstdCompressSync(plain.subarray(999))]));
+    const bytes = await read(path).catch((error: unknown) => error);
+    if (bytes instanceof Buffer) expect(bytes.equals(plain)).toBe(true);
+    else expect(bytes).toMatchObject({ code: 'damaged', message: expect.stringContaining('zstd') });
   });
 
   it('where a tar archive ends in the middle of its dump', async () => {
