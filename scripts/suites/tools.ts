@@ -12,6 +12,7 @@ const wanted = {
   git: 'git',
   gpg: 'gnupg',
   openssl: 'openssl',
+  pgrep: 'procps',
   python3: 'python3',
   shellcheck: 'shellcheck',
   wget: 'wget',
