@@ -3,6 +3,7 @@ import { messageOf, PgbackupError } from '../domain/errors.ts';
 import type { StorageName } from '../domain/storage-name.ts';
 import { formatManifest, type CopyState, type Manifest } from '../domain/manifest.ts';
 import type { Ports, PutResult, Storage } from '../ports.ts';
+import { abortable } from './abortable.ts';
 import { fanOut } from './fan-out.ts';
 import { mustDiffer } from './storages.ts';
 
@@ -78,14 +79,11 @@ export class Copies {
     let reading = copies.length;
     async function* shared(): AsyncGenerator<Uint8Array> {
       const chunks = body[Symbol.asyncIterator]();
-      const allFailed = new Promise<never>((_, reject) =>
-        stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true }),
-      );
-      allFailed.catch(() => {});
       try {
         for (;;) {
-          // A source that waits, as pg_dump does for a lock, is not waited for once nobody wants its bytes.
-          const next = await Promise.race([chunks.next(), allFailed]);
+          // A source that waits, as pg_dump does for a lock, is not waited for once nobody wants its bytes. (Not by a race
+          // with one promise that lasts as long as the stream: it would hold on to every chunk.)
+          const next = await abortable(stop.signal, chunks.next());
           if (next.done === true) return;
           yield next.value;
         }
