@@ -17,7 +17,12 @@ setup_file() {
   sql pgbt-memory "CREATE TABLE noise AS SELECT n, (SELECT string_agg(sha512((n || ':' || i)::bytea), NULL) FROM generate_series(1, 1600) i) AS bytes
     FROM generate_series(1, $((ARCHIVE_MB * 10))) n"
   # The Node there is, which tells at its end what it needed at most, in MB.
-  echo "process.on('exit', () => require('fs').appendFileSync('$PGBT/peak', Math.round(process.resourceUsage().maxRSS / 1000) + ' ' + process.argv[2] + '\n'));" >"$PGBT/peak.cjs"
+  cat >"$PGBT/peak.cjs" <<END
+const { EOL } = require('os');
+process.on('exit', () => {
+  require('fs').appendFileSync('$PGBT/peak', Math.round(process.resourceUsage().maxRSS / 1000) + ' ' + process.argv[2] + EOL);
+});
+END
   printf '#!/bin/sh\nexec "%s" --require "%s" "$@"\n' "$(type -P "${PGBACKUP_NODE:-node}")" "$PGBT/peak.cjs" >"$PGBT/node"
   chmod 755 "$PGBT/node"
   chmod 644 "$PGBT/peak.cjs"
