@@ -208,7 +208,7 @@ export function latestBackup(catalog: Catalog, service: string, host: string, no
       'no-backup',
       `Host ${host} has taken no backup of ${service}; those in ${placesOf(catalog)} are from ${[...new Set(catalog.entries.map(hostOf))].join(', ')}`,
       {
-        hint: `To use the newest of them, give its id: ${foreign.manifest.id}`,
+        hint: `To use the newest of them, give its id: ${foreign.manifest.id}; or in place of --latest alone: --latest --from-host ${hostOf(foreign)}`,
       },
     );
   }

@@ -85,11 +85,12 @@ function lookedFor(ports: Pick<Ports, 'storages'>, catalog: Catalog, find: () =>
     return find();
   } catch (error) {
     const missing = error instanceof PgbackupError && (error.code === 'not-found' || error.code === 'no-backup');
-    const [other] = ports.storages.list().filter((name) => !catalog.storages.some((storage) => storage.name === name));
-    if (!missing || other === undefined) throw error;
+    const others = ports.storages.list().filter((name) => !catalog.storages.some((storage) => storage.name === name));
+    if (!missing || others.length === 0) throw error;
+    const [which, option] = others.length === 1 ? ['another storage', others[0]] : [`one of ${others.join(', ')}`, '<storage>'];
     throw new PgbackupError(error.code, error.message, {
       cause: error,
-      hint: `${error.hint}\nIt may be in another storage: --storage ${other}. What lies there: dokku pgbackup:discover ${other}`,
+      hint: `${error.hint}\nIt may be in ${which}: --storage ${option}. What lies there: dokku pgbackup:discover ${option}`,
     });
   }
 }

@@ -23,6 +23,8 @@ interface Copy {
   failure?: unknown;
   /** The storage has compared checksums itself. */
   confirmed?: boolean;
+  /** The storage would not take the archive at all: nothing is there to be removed. */
+  untouched?: boolean;
 }
 
 type LiveCopy = Copy & { readonly storage: Storage };
@@ -106,8 +108,12 @@ export class Copies {
     for (const [i, result] of settled.entries()) {
       const copy = copies[i];
       if (!copy) continue;
-      if (result.status === 'fulfilled') copy.confirmed = result.value.confirmed;
-      else await this.#fail(copy, result.reason);
+      if (result.status === 'fulfilled') {
+        copy.confirmed = result.value.confirmed;
+        continue;
+      }
+      copy.untouched = result.reason instanceof PgbackupError && result.reason.turnedAway;
+      await this.#fail(copy, result.reason);
     }
     this.#ports.signal.throwIfAborted();
     this.#mustGoOn();
@@ -160,7 +166,9 @@ export class Copies {
 
   /** Removes all that was written, wherever. @throws PgbackupError storage. */
   async takeBack(): Promise<void> {
-    const results = await Promise.allSettled(this.#copies.flatMap(({ storage }) => (storage ? [removeBackup(storage, this.#folder)] : [])));
+    const results = await Promise.allSettled(
+      this.#copies.flatMap(({ storage, untouched }) => (storage && !untouched ? [removeBackup(storage, this.#folder)] : [])),
+    );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
@@ -174,7 +182,7 @@ export class Copies {
     if (this.#copies.length === 1 || this.#ports.signal.aborted) return;
     this.#ports.reporter.warn(`${copy.name}: ${messageOf(error)}`);
     if (error instanceof PgbackupError && error.hint !== undefined) this.#ports.reporter.warn(error.hint);
-    await removeBackup(copy.storage, this.#folder).catch(() => {});
+    if (!copy.untouched) await removeBackup(copy.storage, this.#folder).catch(() => {});
   }
 
   #mustGoOn(): void {

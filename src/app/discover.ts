@@ -1,7 +1,8 @@
+import { isBackupId } from '../domain/backup-id.ts';
 import { messageOf } from '../domain/errors.ts';
 import { totalRows } from '../domain/manifest.ts';
 import type { StorageName } from '../domain/storage-name.ts';
-import type { Ports } from '../ports.ts';
+import type { Ports, Storage } from '../ports.ts';
 import { addressOf, hostOf, readCatalog, type CatalogEntry, type ForeignEntry } from './catalog.ts';
 import { openStorages } from './storages.ts';
 
@@ -20,6 +21,8 @@ export interface DiscoveredService {
     readonly storedBytes: number;
     readonly rows: number;
     readonly encrypted: boolean;
+    /** By a passphrase; else by keys. */
+    readonly passphrase: boolean;
   }[];
 }
 
@@ -29,6 +32,8 @@ export interface Discovery {
   /** Objects that dokku-postgres has made, oldest first. */
   readonly foreign: readonly (Omit<ForeignEntry, 'storage' | 'key'> & { readonly address: string })[];
   readonly problems: readonly string[];
+  /** Of a place without backups: prefixes below it at which there are some, of a storage set up without its own. */
+  readonly elsewhere: readonly string[];
 }
 
 /** All that a storage holds, of whatever host and service: from the storage alone. @throws PgbackupError not-found, storage. */
@@ -40,7 +45,9 @@ export async function discoverBackups(ports: Pick<Ports, 'storages' | 'settings'
     const key = `${entry.manifest.service.name}/${hostOf(entry)}`;
     groups.set(key, [...(groups.get(key) ?? []), entry]);
   }
+  const nothing = catalog.entries.length + catalog.foreign.length + catalog.problems.length + catalog.unread.length === 0;
   return {
+    elsewhere: nothing ? await prefixesBelow(storages) : [],
     place: storages[0]?.place ?? name,
     services: [...groups.values()].map((entries) => describe(entries, ports.host.id)).toSorted((a, b) => (a.newest < b.newest ? -1 : 1)),
     foreign: catalog.foreign.map((entry) => {
@@ -49,6 +56,17 @@ export async function discoverBackups(ports: Pick<Ports, 'storages' | 'settings'
     }),
     problems: [...catalog.problems.map(({ message }) => message), ...catalog.unread.map(({ error }) => messageOf(error))],
   };
+}
+
+/** A prefix that was forgotten is the likeliest slip on a new host, and looks like a place without backups. */
+async function prefixesBelow(storages: readonly Storage[]): Promise<string[]> {
+  const found = new Set<string>();
+  for (const storage of storages)
+    for await (const { key } of storage.list('')) {
+      const [, prefix, id] = /^(.+)\/[^/]+\/[^/]+\/([^/]+)\/manifest\.json$/.exec(key) ?? [];
+      if (prefix !== undefined && id !== undefined && isBackupId(id)) found.add(prefix);
+    }
+  return [...found].toSorted();
 }
 
 function describe(entries: readonly CatalogEntry[], host: string): DiscoveredService {
@@ -67,6 +85,7 @@ function describe(entries: readonly CatalogEntry[], host: string): DiscoveredSer
       storedBytes: manifest.archive.storedBytes,
       rows: totalRows(manifest.rows),
       encrypted: manifest.archive.encryption !== null,
+      passphrase: manifest.archive.encryption?.passphrase ?? false,
     })),
   };
 }

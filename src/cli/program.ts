@@ -30,7 +30,9 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
-    throw new PgbackupError('usage', `pgbackup:${verb}: ${withoutValues(error)}`, { hint: `Usage: ${usageLine(spec)}` });
+    throw new PgbackupError('usage', `pgbackup:${verb}: ${withoutValues(error)}`, {
+      hint: [...(error.code === 'commander.excessArguments' && spec.excess ? [spec.excess] : []), `Usage: ${usageLine(spec)}`].join('\n'),
+    });
   }
 }
 

@@ -58,6 +58,8 @@ export interface CommandSpec {
   readonly verb: string;
   /** Positional arguments, in commander's notation: `<target> [<id>]` is written `<target> [id]`. */
   readonly args: string;
+  /** What to say where there are too many of them. */
+  readonly excess?: string;
   /** One line without a comma: Dokku splits its help at the first one. */
   readonly summary: string;
   /** What a person needs to know before using it. */

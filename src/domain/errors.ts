@@ -25,6 +25,8 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** Nobody knows whether it was done: then not even Ctrl-C lets anyone say that it was taken back. */
   readonly outcomeUnknown?: boolean;
+  /** It was turned away before anything was done: there is nothing to take back. */
+  readonly turnedAway?: boolean;
 }
 
 /**
@@ -36,12 +38,14 @@ export class PgbackupError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly outcomeUnknown: boolean;
+  readonly turnedAway: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
+    this.turnedAway = details.turnedAway ?? false;
   }
 }
 

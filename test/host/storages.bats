@@ -149,6 +149,42 @@ make_storage_at() { dokku pgbackup:storage-create "$2" s3 --bucket "$BUCKET" --e
   refused_with 7 '127.0.0.1:9' pgbackup:storage-check pgbt-off
 }
 
+@test "a backup that its storage turns away leaves nothing to clean up, and says so of nothing" {
+  dokku pgbackup:storage-create pgbt-off s3 --bucket "$BUCKET-nope" --endpoint "$PGBACKUP_TEST_RGW" >/dev/null
+  give_keys pgbt-off
+  refused_with 7 'does not exist (NoSuchBucket)' pgbackup:run pgbt-stor --storage pgbt-off
+  refute_output --partial 'could be removed'
+  dokku pgbackup:storage-create pgbt-off s3 --bucket "$BUCKET" --endpoint "$PGBACKUP_TEST_RGW" --replace >/dev/null
+  printf '%s\n%s\n' "$PGBACKUP_TEST_RGW_KEY" "$SECRET" | dokku pgbackup:storage-auth pgbt-off >/dev/null
+  refused_with 7 SignatureDoesNotMatch pgbackup:run pgbt-stor --storage pgbt-off
+  refute_output --partial 'could be removed'
+  run dokku pgbackup:run pgbt-stor --storage local
+  assert_success
+  refute_output --partial 'cut off'
+}
+
+@test "a storage without its prefix is told from one without backups, and a web server from both" {
+  make_storage pgbt-off "$BUCKET" --prefix a/b
+  id=$(dokku --quiet pgbackup:run pgbt-stor --storage pgbt-off)
+  make_storage pgbt-bare "$BUCKET"
+  run dokku pgbackup:discover pgbt-bare
+  assert_success
+  assert_line --partial "No backups in s3://$BUCKET"
+  assert_line --partial 'There are backups below a/b: set the storage up with its prefix: dokku pgbackup:storage-create pgbt-bare s3 … --prefix a/b --replace'
+  make_storage pgbt-bare "$BUCKET" --prefix A --replace
+  run dokku pgbackup:discover pgbt-bare
+  assert_line --partial 'the bucket and the prefix that the backups went to'
+  serve imds no storage
+  dokku pgbackup:storage-create pgbt-bare s3 --bucket "$BUCKET" --endpoint "$URL" --replace >/dev/null
+  refused_with 7 'speak S3' pgbackup:discover pgbt-bare
+  refused_with 7 'speak S3' pgbackup:list pgbt-stor --storage pgbt-bare
+  refused_with 7 'speak S3' pgbackup:restore pgbt-stor --latest --storage pgbt-bare --force
+  run dokku pgbackup:restore pgbt-stor --latest --force
+  assert_failure 4
+  assert_output --partial 'It may be in one of pgbt-bare, pgbt-off'
+  dokku pgbackup:restore pgbt-stor "$id" --storage pgbt-off --force
+}
+
 @test "keys come on standard input alone: two lines, nothing in argv, and what does not fit is not repeated" {
   dokku pgbackup:storage-create pgbt-off s3 --bucket "$BUCKET" --endpoint "$PGBACKUP_TEST_RGW" >/dev/null
   for words in "--access-key $KEY" "--secret-key $SECRET" "--key $KEY"; do

@@ -1,4 +1,4 @@
-import { discoverBackups } from '../../app/discover.ts';
+import { type DiscoveredService, discoverBackups } from '../../app/discover.ts';
 import { formatBytes, formatCount, formatTime } from '../../domain/format.ts';
 import { parseStorageName } from '../../domain/storage-name.ts';
 import { formatOption, type CommandSpec } from '../spec.ts';
@@ -19,7 +19,11 @@ export const discover: CommandSpec = {
     for (const problem of found.problems) output.warn(problem);
     if (output.options.json) return output.json(found);
     const { place, services, foreign } = found;
-    if (services.length + foreign.length === 0) return output.detail(`No backups in ${place}`);
+    if (services.length + foreign.length === 0) {
+      output.detail(`No backups in ${place}`);
+      if (found.problems.length === 0) output.warn(whereElse(name, found.elsewhere));
+      return;
+    }
     if (services.length > 0 && !args.flag('backups'))
       output.table(
         ['SERVICE', 'HOST', 'BACKUPS', 'OLDEST', 'NEWEST', 'SIZE', 'NEWEST ID'],
@@ -53,13 +57,26 @@ export const discover: CommandSpec = {
         foreign.map(({ address, service, taken }) => [address, service, formatTime(taken)]),
       );
     if (output.options.quiet) return;
-    const newest = services.at(-1)?.backups.at(-1)?.id;
-    const encrypted = services.at(-1)?.backups.at(-1)?.encrypted;
+    const newest = services.at(-1)?.backups.at(-1);
     output.line('');
     output.detail(
       newest === undefined
         ? `Restore one: dokku pgbackup:restore ${foreign.at(-1)?.service ?? '<service>'} ${foreign.at(-1)?.address ?? ''} --storage ${name}`
-        : `Restore one: dokku postgres:create <service>, then dokku pgbackup:restore ${services.at(-1)?.service} ${newest} --storage ${name} --into <service>${encrypted ? ' --identity - < key.txt' : ''}`,
+        : `Restore one: dokku postgres:create <service>, then dokku pgbackup:restore ${services.at(-1)?.service} ${newest.id} --storage ${name} --into <service>${keyOf(newest)}`,
     );
   },
 };
+
+/** What opens a backup comes by standard input, where no question can be answered then. */
+function keyOf({ encrypted, passphrase }: DiscoveredService['backups'][number]): string {
+  if (!encrypted) return '';
+  return passphrase ? ' --passphrase-file - --confirm <service> < passphrase.txt' : ' --identity - --confirm <service> < key.txt';
+}
+
+function whereElse(name: string, elsewhere: readonly string[]): string {
+  const anew = (prefix: string): string => `dokku pgbackup:storage-create ${name} s3 … --prefix ${prefix} --replace`;
+  const [one] = elsewhere;
+  return one === undefined
+    ? `Are these the bucket and the prefix that the backups went to (dokku pgbackup:storage-list)? Another prefix: ${anew('<prefix>')}`
+    : `There are backups below ${elsewhere.join(', ')}: set the storage up with its prefix: ${anew(one)}`;
+}

@@ -8,6 +8,7 @@ import { storagesOption } from './catalog-target.ts';
 export const schedule: CommandSpec = {
   verb: 'schedule',
   args: '<target> [cron]',
+  excess: 'The five fields are one argument, in quotes: dokku pgbackup:schedule <target> "0 */6 * * *"',
   summary: "Take backups at set times by Dokku's cron",
   details:
     'Five fields as in a crontab (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly. Times are ' +

@@ -25,7 +25,7 @@ export const storageAuth: CommandSpec = {
             : 'It is a directory of this host',
       });
     }
-    const keys = parseKeys(await readSecretText(`the keys of ${name}`));
+    const keys = parseKeys(await readSecretText(`The pair of keys of ${name}`), name);
     await ports.storages.writeKeys(name, keys);
     if (output.options.json) return output.json({ name, accessKeyId: keys.accessKeyId });
     output.result(`Storage ${name} has its keys (${keys.accessKeyId})`, [['Try it', `dokku pgbackup:storage-check ${name}`]]);
@@ -33,7 +33,7 @@ export const storageAuth: CommandSpec = {
 };
 
 /** @throws PgbackupError usage, which quotes nothing of what came. */
-function parseKeys(text: string): { accessKeyId: string; secretAccessKey: string } {
+function parseKeys(text: string, name: string): { accessKeyId: string; secretAccessKey: string } {
   const lines = text
     .split(/\r?\n/)
     .map((line) => line.trim().replace(/^(?:export\s+)?AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY)=/, ''))
@@ -42,7 +42,7 @@ function parseKeys(text: string): { accessKeyId: string; secretAccessKey: string
   const printable = /^[\x21-\x7e]{3,512}$/;
   if (accessKeyId === undefined || secretAccessKey === undefined || more.length > 0)
     throw new PgbackupError('usage', `Standard input has ${lines.length} ${lines.length === 1 ? 'line' : 'lines'}, not two`, {
-      hint: "The access key id, then the secret: printf 'KEY\\nSECRET\\n' | dokku pgbackup:storage-auth <name>",
+      hint: `The access key id, then the secret: printf 'KEY\\nSECRET\\n' | dokku pgbackup:storage-auth ${name}`,
     });
   if (!printable.test(accessKeyId) || !printable.test(secretAccessKey))
     throw new PgbackupError('usage', 'What came is no access key: keys have no spaces and no special characters');

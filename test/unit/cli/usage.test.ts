@@ -51,6 +51,7 @@ describe('a command that cannot be understood is refused before anything is look
     ['no such command', ['pgbackup:backup', 'shop'], /pgbackup:backup is not a command/],
     ['no command', [], /pgbackup:help is not a command/],
     ['no target', ['pgbackup:run'], /missing required argument 'target'/],
+    ['a schedule without quotes', ['pgbackup:schedule', 'shop', '0', 'bin', '*', '*', '*'], /The five fields are one argument, in quotes/],
     ['too many targets', ['pgbackup:run', 'shop', 'shop2'], /too many arguments/],
     [
       'a secret typed where there is no room for one',

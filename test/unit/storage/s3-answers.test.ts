@@ -32,7 +32,7 @@ const slowHeaders: Handler = ({ socket }) => {
 };
 
 const page = (inner: string): Handler => {
-  return (_, answer) => answer.end(`<R><EncodingType>url</EncodingType>${inner}</R>`);
+  return (_, answer) => answer.end(`<ListBucketResult><EncodingType>url</EncodingType>${inner}</ListBucketResult>`);
 };
 
 describe('a storage in S3 whose answers have no end', () => {
@@ -143,6 +143,22 @@ describe('a storage in S3 whose answers have no end', () => {
     );
     expect(await told(storage.readText('k'))).toMatch(/more than 16777216 bytes/);
     expect(requests).toBe(2);
+  });
+
+  it('a web server that says 200 to anything is no empty bucket', async () => {
+    for (const body of ['<html><body>Welcome</body></html>', '']) {
+      handlers = [(_, answer) => answer.end(body)];
+      expect(await told(keysIn(storage, ''))).toMatch(
+        /what answers does not speak S3: it holds no list of objects\nIs http:.*Check the endpoint/,
+      );
+    }
+  });
+
+  it.each([404, 501])('a server that knows no S3 is told as such (status %i)', async (status) => {
+    handlers = [(_, answer) => answer.writeHead(status).end()];
+    expect(await told(storage.put('k', chunksOf(Buffer.from('body'))))).toMatch(
+      /does not seem to speak S3: status \d+.*\n.*Check the endpoint/,
+    );
   });
 
   it('a page that leads to itself ends a listing and a sweep', async () => {

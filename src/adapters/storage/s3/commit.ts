@@ -81,7 +81,9 @@ export async function confirm(
 
 function wrong({ bucket, key }: Putting, what: string): PgbackupError {
   const error = bucket.explain(
-    new PgbackupError('storage', `Cannot write ${key}: ${what}`, { hint: 'The storage has lost data: ask its provider' }),
+    new PgbackupError('storage', `Cannot write ${key}: ${what}`, {
+      hint: 'The storage has lost data, if it is one that speaks S3: ask its provider, and check the endpoint',
+    }),
     {
       verb: 'write',
       what: key,

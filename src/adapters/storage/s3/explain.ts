@@ -1,5 +1,5 @@
 import { messageOf, PgbackupError } from '../../../domain/errors.ts';
-import { codeOf, isMissingKey, LongAnswerError, S3Error, SlowError, StallError } from './s3-error.ts';
+import { codeOf, isMissingKey, LongAnswerError, S3Error, SlowError, StallError, StrangeAnswerError } from './s3-error.ts';
 
 /** What is known about a request that failed. */
 export interface Failed {
@@ -9,6 +9,8 @@ export interface Failed {
   readonly what: string | undefined;
   /** S3's name of the operation: what a policy must allow. */
   readonly operation: string;
+  /** It was the first request of a put: once that is turned away there is nothing of it. */
+  readonly first?: boolean;
 }
 
 /** Where it failed. */
@@ -43,6 +45,7 @@ export function explained(error: unknown, failed: Failed, where: Where, now: Dat
   return new PgbackupError('storage', `Cannot ${failed.verb} ${what}: ${explanation.why}`, {
     cause: error,
     ...(explanation.hint !== undefined && { hint: explanation.hint }),
+    turnedAway: failed.first === true && error instanceof S3Error && error.status >= 300 && error.status < 500,
   });
 }
 
@@ -123,8 +126,19 @@ function ofAnswer(error: S3Error, failed: Failed, where: Where, now: Date): Expl
         hint: 'Does a lifecycle rule of the bucket abort uploads too early?',
       };
     default:
-      return { why: named(error) };
+      // S3 gives every error a name.
+      return error.code.startsWith('HTTP 4') || error.code === 'HTTP 501'
+        ? { why: `what answers does not seem to speak S3: ${named(error)}`, hint: stranger(where) }
+        : { why: named(error) };
   }
+}
+
+function stranger(where: Where): string {
+  return `Is ${serverOf(where)} a storage that speaks S3, or does something stand before it? Check the endpoint, its port too`;
+}
+
+function serverOf(where: Where): string {
+  return where.endpoint ?? `Amazon in ${where.region}`;
 }
 
 function named({ message, code }: S3Error): string {
@@ -159,7 +173,7 @@ function clocks(theirs: Date | undefined, now: Date): string {
 }
 
 function ofConnection(error: unknown, where: Where): Explanation | undefined {
-  const server = where.endpoint ?? `Amazon in ${where.region}`;
+  const server = serverOf(where);
   const code = codeOf(error);
   if (error instanceof StallError) {
     return { why: `${error.message} (time-out)`, hint: `Does ${server} answer? A firewall that swallows packets looks like this` };
@@ -167,12 +181,8 @@ function ofConnection(error: unknown, where: Where): Explanation | undefined {
   if (error instanceof SlowError) {
     return { why: `${error.message} (time-out)`, hint: `Is ${server}, or the network to it, slow or overloaded? Try again later` };
   }
-  if (error instanceof LongAnswerError) {
-    return {
-      why: `${error.message}: no storage answers so`,
-      hint: `Is ${server} a storage that speaks S3, or does something stand before it?`,
-    };
-  }
+  if (error instanceof LongAnswerError) return { why: `${error.message}: no storage answers so`, hint: stranger(where) };
+  if (error instanceof StrangeAnswerError) return { why: `what answers does not speak S3: ${error.message}`, hint: stranger(where) };
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

@@ -1,5 +1,6 @@
 import type { ListedKey } from '../../../ports.ts';
 import type { Bucket } from './look.ts';
+import { StrangeAnswerError } from './s3-error.ts';
 import { etagOf } from './object-headers.ts';
 import { endless, urlDecoded } from './uploads.ts';
 import { elements, textOf } from './xml.ts';
@@ -15,6 +16,8 @@ export async function* listing({ client }: Bucket, prefix: string): AsyncGenerat
       query: { 'list-type': '2', prefix, 'encoding-type': 'url', ...(token !== undefined && { 'continuation-token': token }) },
     });
     const xml = answer.body.toString('utf8');
+    // A web server says 200 to anything: without a list in it that is no empty bucket, but no storage.
+    if (textOf(xml, 'ListBucketResult') === undefined) throw new StrangeAnswerError('it holds no list of objects');
     const coded = textOf(xml, 'EncodingType') === 'url';
     for (const entry of elements(xml, 'Contents')) {
       const key = textOf(entry, 'Key') ?? '';

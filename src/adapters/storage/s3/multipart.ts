@@ -61,7 +61,7 @@ export class MultipartUpload {
       return new MultipartUpload(putting, id, stop, doubtful);
     } catch (error) {
       if (doubtful || isAmbiguous(error) || signal.aborted) await abandonTwins(bucket, key, undefined);
-      throw bucket.explain(error, { verb: 'write', what: key, operation: 'CreateMultipartUpload' });
+      throw bucket.explain(error, { verb: 'write', what: key, operation: 'CreateMultipartUpload', first: !doubtful });
     }
   }
 

@@ -55,6 +55,12 @@ export class LongAnswerError extends Error {
   }
 }
 
+/** An answer that is none of S3's. */
+export class StrangeAnswerError extends Error {
+  override readonly name = 'StrangeAnswerError';
+  readonly code = 'ESTRANGE';
+}
+
 /** The end of a body before all of it. */
 export class CutError extends Error {
   override readonly name = 'CutError';

@@ -70,6 +70,6 @@ async function putWhole(putting: Putting, part: Part): Promise<PutResult> {
     return { bytes: part.bytes.length, confirmed };
   } catch (error) {
     if (signal.aborted) await retract(putting, AbortSignal.timeout(settled.timeouts.cleanUp)).catch(() => {});
-    throw bucket.explain(error, { verb: 'write', what: key, operation: 'PutObject' });
+    throw bucket.explain(error, { verb: 'write', what: key, operation: 'PutObject', first: true });
   }
 }

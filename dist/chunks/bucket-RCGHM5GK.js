@@ -1,2 +1,0 @@
-import{createRequire as pgbackupRequire}from'node:module';const require=pgbackupRequire(import.meta.url);
-import{openBucket}from"./chunk-U4UNLSAH.js";import"./chunk-UTA7Q7E5.js";import"./chunk-4QIN6XX6.js";import"./chunk-B4SL57XL.js";import"./chunk-KQXL67HK.js";import"./chunk-NEZ74Z3A.js";import"./chunk-JIYRMQAA.js";import"./chunk-LFTOWZAT.js";import"./chunk-QBJFILZY.js";import"./chunk-QZD46XFN.js";export{openBucket};
