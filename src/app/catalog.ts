@@ -155,8 +155,11 @@ async function readManifest(storage: Storage, key: string, keys: ReadonlySet<str
   if (!isBackupId(id ?? '') || !isServiceName(owner ?? ''))
     throw new PgbackupError('damaged', `The manifest ${where} lies where no backup of ours does`);
   if (manifest.id !== id || manifest.service.name !== owner) {
-    throw new PgbackupError('damaged', `The manifest ${where} is that of another backup (${manifest.id} of ${manifest.service.name})`);
+    throw new PgbackupError('damaged', `The manifest ${where} is that of another backup`);
   }
+  // An id is made of the time: whoever writes another one into the manifest would change what is newest.
+  if (!id?.includes(`-${manifest.startedAt.slice(0, 19).replaceAll(/[-:]/g, '')}Z-`))
+    throw new PgbackupError('damaged', `The manifest ${where} has another time than its id`);
   if (!keys.has(folder + manifest.archive.file))
     throw new PgbackupError('damaged', `The archive of backup ${id} is gone: ${storage.place}/${folder}${manifest.archive.file}`);
   return { manifest, folder };
@@ -166,9 +169,20 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The backup with the id. @throws PgbackupError not-found; usage, when the text is no id. */
-export function findBackup(catalog: Catalog, service: string, id: string): CatalogEntry {
-  const found = catalog.entries.find((entry) => entry.manifest.id === id);
+/**
+ * The backup with the id: the host's own, where another one has one of the same id in a storage that they share.
+ * @throws PgbackupError not-found; usage, when the text is no id; refused, when several other hosts have one.
+ */
+export function findBackup(catalog: Catalog, service: string, id: string, host: string): CatalogEntry {
+  const [found, ...more] = preferred(
+    catalog.entries.filter((entry) => entry.manifest.id === id),
+    host,
+  );
+  if (found && more.length > 0) {
+    throw new PgbackupError('refused', `Several hosts have a backup ${id}: ${[found, ...more].map(hostOf).join(', ')}`, {
+      hint: 'Their ids are made of the time and of chance: look at who writes to this storage. One of them restores by its address: s3://…',
+    });
+  }
   if (found) return found;
   const damaged = catalog.problems.find((problem) => idInKey(problem.key) === id);
   if (damaged)
@@ -215,6 +229,26 @@ export function latestBackup(catalog: Catalog, service: string, host: string, no
   throw new PgbackupError('no-backup', `Service ${service} has no backup in ${placesOf(catalog)}`, {
     hint: `Take one: dokku pgbackup:run ${service}`,
   });
+}
+
+/** The newest backup, for what cannot be taken back lightly. @throws PgbackupError also storage, while one is away that may hold a newer one. */
+export function surelyLatest(catalog: Catalog, service: string, host: string, now: Date): CatalogEntry {
+  const found = latestBackup(catalog, service, host, now);
+  const [away] = catalog.unread;
+  if (!away) return found;
+  const { id } = found.manifest;
+  throw new PgbackupError(
+    'storage',
+    `${away.storage.name} cannot be read, and may hold a newer backup than ${id}: ${messageOf(away.error)}`,
+    {
+      hint: `To take that one all the same, give its id, or the storage: --latest --storage ${found.storage.name}`,
+    },
+  );
+}
+
+function preferred(entries: readonly CatalogEntry[], host: string): readonly CatalogEntry[] {
+  const own = entries.filter((entry) => hostOf(entry) === host);
+  return own.length > 0 ? own : entries;
 }
 
 function serviceOfId(id: string): string {

@@ -5,7 +5,7 @@ import { effectiveValue } from '../domain/settings.ts';
 import type { StorageName } from '../domain/storage-name.ts';
 import type { Keyring, Ports, Spool, Storage } from '../ports.ts';
 import { fetchIntoSpool } from './backup-origin.ts';
-import { archiveKey, findBackup, latestBackup, readCatalog, warnOfGaps, type Catalog, type CatalogEntry } from './catalog.ts';
+import { archiveKey, findBackup, surelyLatest, readCatalog, warnOfGaps, type Catalog, type CatalogEntry } from './catalog.ts';
 import type { SourceChoice } from './restore-source.ts';
 import { openAddress } from './storage-setup.ts';
 import { openStorages } from './storages.ts';
@@ -70,8 +70,8 @@ export async function chooseSource(
       warnOfGaps(ports.reporter, catalog);
       const entry = lookedFor(ports, catalog, () =>
         source.kind === 'id'
-          ? findBackup(catalog, owner, source.id)
-          : latestBackup(catalog, owner, request.fromHost ?? ports.host.id, ports.clock.now()),
+          ? findBackup(catalog, owner, source.id, ports.host.id)
+          : surelyLatest(catalog, owner, request.fromHost ?? ports.host.id, ports.clock.now()),
       );
       await hold(entry);
       return backupChoice(ports, entry, spool, jobs);

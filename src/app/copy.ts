@@ -86,7 +86,7 @@ async function writeAlone(ports: Pick<Ports, 'locks'>, service: ServiceName, id:
 
 function lacking(catalog: Catalog, { service, id }: CopyRequest, to: Storage, host: string): readonly CatalogEntry[] {
   // Those of other hosts by their id alone: they may be many, and are somebody else's to look after.
-  const meant = id === undefined ? catalog.entries.filter((entry) => hostOf(entry) === host) : [findBackup(catalog, service, id)];
+  const meant = id === undefined ? catalog.entries.filter((entry) => hostOf(entry) === host) : [findBackup(catalog, service, id, host)];
   return meant.filter((entry) => !entry.copies.includes(to));
 }
 

@@ -59,6 +59,12 @@ export async function deleteUnreadable(
       hint: `Try again when ${unread.storage.name} answers. To delete it unseen, add: --force`,
     });
   }
+  const other = unreadable.map(({ key }) => key.split('/')[0]).find((host) => host !== ports.host.id);
+  if (other !== undefined && !consent.force) {
+    throw new PgbackupError('refused', `Delete refused: ${id} was taken by another host (${other}), which may be able to read it`, {
+      hint: 'If you mean it all the same, add: --force',
+    });
+  }
   await confirmByName(ports.reporter, id, consent, 'Delete', `what is left of backup ${id} would be gone`);
   const doomed = await Promise.all(
     unreadable.map(async ({ key: manifest, storage }) => {

@@ -7,6 +7,8 @@ import type { ListedKey, Ports, Storage } from '../ports.ts';
 export interface Orphan {
   readonly id: string;
   readonly keys: readonly string[];
+  /** Key of the manifest that is not there. */
+  readonly manifest: string;
   /** Bytes. */
   readonly size: number;
 }
@@ -29,12 +31,13 @@ export async function findOrphans(storage: Storage, prefix: string, unfinished: 
   }
   const orphans: Orphan[] = [];
   for (const [id, listed] of folders) {
-    if (listed.some(({ key }) => key === `${prefix}${id}/manifest.json`)) continue;
+    const manifest = `${prefix}${id}/manifest.json`;
+    if (listed.some(({ key }) => key === manifest) || (await storage.head(manifest))) continue;
     const objects = await Promise.all(listed.map(({ key }) => storage.head(key)));
     const old = objects.every((object) => object !== undefined && object.modified.getTime() <= now.getTime() - orphanAge);
     const locked = objects.some((object) => object?.lockedUntil !== undefined && object.lockedUntil > now);
     if (!old || locked) continue;
-    orphans.push({ id, keys: listed.map(({ key }) => key), size: objects.reduce((sum, object) => sum + (object?.size ?? 0), 0) });
+    orphans.push({ id, manifest, keys: listed.map(({ key }) => key), size: objects.reduce((sum, object) => sum + (object?.size ?? 0), 0) });
   }
   return orphans;
 }
@@ -55,6 +58,8 @@ export async function removeOrphans(
     try {
       // Somebody may be restoring it by its path, or copying to there.
       await using _alone = await ports.locks.removing(service, orphan.id);
+      // A listing may leave out what is there; asked for by its name it is found.
+      if (await storage.head(orphan.manifest)) continue;
       for (const key of orphan.keys) await storage.delete(key);
       gone.push(orphan);
     } catch (error) {

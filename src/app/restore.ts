@@ -8,6 +8,7 @@ import type { Keyring, Ports, PostgresServer, SwapBlockers } from '../ports.ts';
 import { abortable } from './abortable.ts';
 import { hostOf, readCatalog } from './catalog.ts';
 import { chooseSource, mustHaveKey, withKeptPassphrase, type SourceRequest } from './choose-source.ts';
+import { encryptionTarget } from './encryption.ts';
 import { checkConsent, confirmByName, type Consent } from './confirm.ts';
 import { ReaderMarks } from './reading.ts';
 import { operate, type Operation, type OperationPorts } from './operation.ts';
@@ -120,6 +121,12 @@ async function restoreInto(
   for (const [label, text] of plan.lines) ports.reporter.detail(`${`${label}:`.padEnd(14)} ${text}`);
   if (choice.kind === 'backup' && hostOf(choice.entry) !== ports.host.id)
     ports.reporter.warn(`${choice.entry.manifest.id} was taken by another host: ${hostOf(choice.entry)}`);
+  if (
+    choice.kind === 'backup' &&
+    choice.entry.manifest.archive.encryption === null &&
+    (await encryptionTarget(ports, owner).catch(() => undefined))
+  )
+    ports.reporter.warn(`${choice.entry.manifest.id} is not encrypted, though backups of ${owner} are by now: was it taken before that?`);
   for (const warning of plan.warnings) ports.reporter.warn(warning);
   if (request.dryRun) return { kind: 'planned', plan, service: service.name };
   const [refusal, ...more] = plan.refusals;

@@ -24,3 +24,21 @@ export async function readSecretText(what: string): Promise<string> {
   if (text === '') throw new PgbackupError('usage', `${what} is empty: nothing came on standard input`);
   return text;
 }
+
+/** Milliseconds that whoever writes into standard input may take to begin. */
+const patience = 200;
+
+/** Whether something comes on standard input. Not waited for longer than that: a pipe may stay open and empty for ever. */
+export async function hasPipedText(): Promise<boolean> {
+  const { stdin } = process;
+  if (stdin.isTTY) return false;
+  try {
+    return await new Promise<boolean>((resolve) => {
+      setTimeout(() => resolve(false), patience);
+      stdin.once('data', () => resolve(true));
+      for (const event of ['end', 'error', 'close'] as const) stdin.once(event, () => resolve(false));
+    });
+  } finally {
+    stdin.destroy();
+  }
+}

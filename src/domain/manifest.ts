@@ -10,7 +10,12 @@ const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const databaseSetting = v.object({ role: v.nullable(text), name: text, value: text });
 
 /** One privilege on the database; grantee null stands for PUBLIC. */
-const databaseGrant = v.object({ grantee: v.nullable(text), privilege: text, grantable: v.boolean() });
+const databaseGrant = v.object({
+  grantee: v.nullable(text),
+  // It stands in a statement as it is, and whoever writes to a shared storage writes manifests.
+  privilege: v.picklist(['CREATE', 'CONNECT', 'TEMPORARY']),
+  grantable: v.boolean(),
+});
 
 /** All that belongs to a database but is in no dump of it, and so would be lost by a swap. */
 export const databaseProperties = v.object({
@@ -98,7 +103,7 @@ export const manifestSchema = v.object({
   schemas: v.array(text),
   /** False where the database had no schema `public`: an archive does not tell, and a new database has one. */
   publicSchema: v.optional(v.boolean()),
-  startedAt: utc,
+  startedAt: v.pipe(utc, v.endsWith('Z')),
   finishedAt: utc,
   archive: v.object({
     // Beside the manifest and nowhere else: whoever writes to a shared storage must not name a file of this host.

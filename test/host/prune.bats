@@ -28,18 +28,23 @@ take_backups() {
 # usage: ids_of <service>: the ids that are listed, oldest first.
 ids_of() { dokku pgbackup:list "$1" --format json | json '" ".join(b["id"] for b in d)'; }
 
-# usage: age <id> <days>: makes a backup one that was taken so many days ago, under the same id.
+# usage: age <n> <days>: makes ${ids[n]} one that was taken so many days ago, with the id that it would have had then.
 age() {
-  local manifest
-  manifest=$(dirname "$(archive_of pgbt-keep "$1")")/manifest.json
-  python3 - "$manifest" "$2" <<'PYTHON'
-import datetime, json, sys
-path, days = sys.argv[1], int(sys.argv[2])
-manifest = json.load(open(path))
+  local folder
+  folder=$(dirname "$(archive_of pgbt-keep "${ids[$1]}")")
+  ids[$1]=$(
+    python3 - "$folder" "$2" <<'PYTHON'
+import datetime, json, os, re, sys
+folder, days = sys.argv[1], int(sys.argv[2])
+manifest = json.load(open(f"{folder}/manifest.json"))
 at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
 manifest["startedAt"] = at.strftime("%Y-%m-%dT12:00:00.000Z")
-json.dump(manifest, open(path, "w"))
+manifest["id"] = re.sub(r"-\d{8}T\d{6}Z-", at.strftime("-%Y%m%dT120000Z-"), manifest["id"])
+json.dump(manifest, open(f"{folder}/manifest.json", "w"))
+os.rename(folder, f"{os.path.dirname(folder)}/{manifest['id']}")
+print(manifest["id"])
 PYTHON
+  )
 }
 
 # usage: own_folder: where this host keeps the backups of the service.
@@ -78,7 +83,7 @@ own_folder() { dirname "$(dirname "$(archive_of pgbt-keep "$1")")"; }
 
 @test "prune keeps the newest of each day and week, and says which" {
   take_backups 6
-  for n in 0 1 2 3 4; do age "${ids[n]}" $((40 - 8 * n)); done
+  for n in 0 1 2 3 4; do age "$n" $((40 - 8 * n)); done
   dokku pgbackup:set pgbt-keep keep-daily 2 >/dev/null
   dokku pgbackup:set pgbt-keep keep-weekly 3 >/dev/null
   dokku pgbackup:set pgbt-keep min-keep 1 >/dev/null
@@ -91,7 +96,7 @@ own_folder() { dirname "$(dirname "$(archive_of pgbt-keep "$1")")"; }
 
 @test "prune never removes the newest proven ones, however old they are (pitfall 48)" {
   take_backups 3
-  for n in 0 1 2; do age "${ids[n]}" $((900 - n)); done
+  for n in 0 1 2; do age "$n" $((900 - n)); done
   dokku pgbackup:set pgbt-keep keep-within 1h >/dev/null
   run dokku pgbackup:prune pgbt-keep
   assert_success
@@ -102,7 +107,7 @@ own_folder() { dirname "$(dirname "$(archive_of pgbt-keep "$1")")"; }
 
 @test "prune never touches a backup dated in the future, nor lets it stand in for others (pitfall 24)" {
   take_backups 4
-  age "${ids[0]}" -3000
+  age 0 -3000
   dokku pgbackup:set pgbt-keep keep-last 2 >/dev/null
   run dokku pgbackup:prune pgbt-keep
   assert_success

@@ -14,7 +14,7 @@ setup_file() {
 
 teardown_file() {
   dokku pgbackup:set --global jobs "$GLOBAL_JOBS" >/dev/null
-  end_file compression-level jobs
+  end_file compression-level jobs passphrase
 }
 
 # usage: setting <key> own|global|effective, a report as JSON on stdin.
@@ -127,4 +127,18 @@ WORDS
   assert_failure 2
   run dokku pgbackup:set pgbt-nope jobs 1
   assert_failure 4
+}
+
+@test "a secret that comes on standard input without a dash is not taken for its end" {
+  printf 'long enough a passphrase' | dokku pgbackup:set pgbt-opts passphrase - >/dev/null
+  run bash -c "printf 'another long passphrase' | dokku pgbackup:set pgbt-opts passphrase"
+  assert_failure 2
+  assert_line --partial 'To set it, add a dash: dokku pgbackup:set pgbt-opts passphrase -'
+  refute_output --partial 'another long'
+  assert_equal "$(value_of passphrase own)" '***'
+  # Nobody waits for what never comes.
+  run dokku pgbackup:set pgbt-opts passphrase < <(sleep 5)
+  assert_success
+  run dokku pgbackup:set pgbt-opts passphrase </dev/null
+  assert_success
 }

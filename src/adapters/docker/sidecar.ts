@@ -54,6 +54,8 @@ export class Sidecar implements AsyncDisposable {
   }
 
   static async #start(options: SidecarOptions): Promise<Sidecar> {
+    // It may come from a manifest, and docker must take it for no option.
+    if (!/^[a-z0-9][\w.:/@-]*$/i.test(options.image)) throw new PgbackupError('docker', `"${options.image}" is no name of an image`);
     const name = `pgbackup-${options.operation}`;
     const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
     const args = [

@@ -51,6 +51,7 @@ export async function targetBackup(
   return {
     service,
     catalog,
-    entry: id === undefined ? latestBackup(catalog, service, ports.host.id, ports.clock.now()) : findBackup(catalog, service, id),
+    entry:
+      id === undefined ? latestBackup(catalog, service, ports.host.id, ports.clock.now()) : findBackup(catalog, service, id, ports.host.id),
   };
 }

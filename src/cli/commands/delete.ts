@@ -17,7 +17,7 @@ export const deleteCommand: CommandSpec = {
     const consent = { confirm: args.text('confirm'), force: args.flag('force') };
     const { service, catalog } = await targetCatalog(ports, args);
     if (!(await deleteUnreadable(ports, service, catalog, id, consent)))
-      await deleteBackup(ports, catalog, findBackup(catalog, service, id), consent);
+      await deleteBackup(ports, catalog, findBackup(catalog, service, id, ports.host.id), consent);
     const away = catalog.unread.map(({ storage }) => storage.name);
     if (output.options.json) output.json({ deleted: id, ...(away.length > 0 && { unread: away }) });
     else output.result(`Backup ${id} is deleted`, []);

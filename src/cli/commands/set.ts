@@ -1,7 +1,7 @@
 import { setSetting, settingsScope } from '../../app/settings.ts';
 import { PgbackupError } from '../../domain/errors.ts';
 import { checkSetting, settingRule, settingRules, shownValue } from '../../domain/settings.ts';
-import { readSecretText } from '../secret-input.ts';
+import { hasPipedText, readSecretText } from '../secret-input.ts';
 import { serviceOption, type CommandSpec } from '../spec.ts';
 
 const longestKey = Math.max(...settingRules.map(({ key }) => key.length));
@@ -55,6 +55,12 @@ async function givenValue(key: string, typed: string | undefined, target: string
   if (typed === '' && ['recipients', 'passphrase', 'storages'].includes(key)) {
     throw new PgbackupError('usage', `The value of ${key} is empty: is a variable not set?`, {
       hint: `To go back to its default leave it out: dokku pgbackup:set ${target} ${key}`,
+    });
+  }
+  // As storage-auth takes its keys: whoever types it so means to set the secret, and would turn encryption off.
+  if (typed === undefined && secret && (await hasPipedText())) {
+    throw new PgbackupError('usage', `Something comes on standard input, and it is not said that it is the ${key}`, {
+      hint: `To set it, add a dash: dokku pgbackup:set ${target} ${key} -. To go back to the default: … ${key} < /dev/null`,
     });
   }
   if (typed === undefined || typed === '') return typed;

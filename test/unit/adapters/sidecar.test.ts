@@ -38,6 +38,18 @@ const runs = (): string[] =>
 const options = { image: 'postgres:18', operation: 'shop-20261120T031500Z-k3f9', networkOf: 'c0ffee', mounts: [], env: {} };
 
 describe('a sidecar', () => {
+  it('takes no option of docker for the name of its image', async () => {
+    makeDocker('nothing');
+    for (const image of ['--env-file', '-v/:/host', '', 'a b', 'a\nb'])
+      await expect(Sidecar.open({ ...options, image })).rejects.toMatchObject({
+        code: 'docker',
+        message: `"${image}" is no name of an image`,
+      });
+    for (const image of ['postgres:18.4', 'registry.local:5000/team/pg_ext@sha256:0a', 'pgbackup-lab/postgres:18-a'])
+      await (await Sidecar.open({ ...options, image }))[Symbol.asyncDispose]();
+    expect(runs()).toHaveLength(3);
+  });
+
   it('has as much of the machine as anybody, unless it is told otherwise', async () => {
     makeDocker('--none');
     await (await Sidecar.open(options))[Symbol.asyncDispose]();

@@ -1,28 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../../../src/adapters/storage/memory.ts';
 import { createBackup } from '../../../src/app/backup.ts';
-import { findBackup, latestBackup, newestOf, readCatalog, type Catalog } from '../../../src/app/catalog.ts';
+import { findBackup, latestBackup, newestOf, readCatalog, surelyLatest, type Catalog } from '../../../src/app/catalog.ts';
 import { deleteBackup, deleteUnreadable } from '../../../src/app/delete.ts';
 import { mustDiffer } from '../../../src/app/storages.ts';
 import { PgbackupError } from '../../../src/domain/errors.ts';
-import { formatManifest, parseManifest } from '../../../src/domain/manifest.ts';
+import { formatManifest, type Manifest, parseManifest } from '../../../src/domain/manifest.ts';
 import { localStorage, parseStorageName } from '../../../src/domain/storage-name.ts';
 import type { Storage } from '../../../src/ports.ts';
 import { chunksOf, keysIn } from '../../tools/bytes.ts';
 import { shop, World } from '../../twins/world.ts';
 
+/** @returns the id. */
+async function take(world: World): Promise<string> {
+  const request = { target: 'shop', labels: {}, note: null, schemas: [], toolVersion: '0.1.0' };
+  return (await createBackup(world.boot().ports, request)).manifest.id;
+}
+
 async function worldWith(count: number): Promise<{ world: World; ids: string[] }> {
   const world = new World();
   const ids: string[] = [];
   for (let n = 0; n < count; n += 1) {
-    const { manifest } = await createBackup(world.boot().ports, {
-      target: 'shop',
-      labels: {},
-      note: null,
-      schemas: [],
-      toolVersion: '0.1.0',
-    });
-    ids.push(manifest.id);
+    ids.push(await take(world));
     world.advance(3600);
   }
   return { world, ids };
@@ -37,11 +36,11 @@ const byName = (name: string): { confirm: string; force: boolean } => ({ confirm
 
 describe('the newest backup', () => {
   it('is not one that is dated in the future, unless there is no other (pitfall 24)', async () => {
-    const { world, ids } = await worldWith(2);
-    const folder = `host-a/shop/${ids[0]}/`;
-    await rewrite(world.storage, `${folder}manifest.json`, (text) =>
-      formatManifest({ ...parseManifest(text, 'test'), startedAt: '2099-01-01T00:00:00.000Z' }),
-    );
+    const { world } = await worldWith(0);
+    world.advance(1_000_000_000);
+    const ids = [await take(world)];
+    world.advance(-1_000_000_000);
+    ids.push(await take(world));
     const catalog = await readCatalog([world.storage], 'shop');
     const now = world.boot().ports.clock.now();
     expect(latestBackup(catalog, 'shop', 'host-a', now).manifest.id).toBe(ids[1]);
@@ -49,9 +48,65 @@ describe('the newest backup', () => {
     expect(newestOf(alone, 'host-a', now)?.manifest.id).toBe(ids[0]);
     // It is the one before it that must not be deleted by mistake.
     const { ports } = world.boot();
-    await expect(deleteBackup(ports, catalog, findBackup(catalog, 'shop', ids[1] ?? ''), byName(ids[1] ?? ''))).rejects.toMatchObject({
+    await expect(
+      deleteBackup(ports, catalog, findBackup(catalog, 'shop', ids[1] ?? '', 'host-a'), byName(ids[1] ?? '')),
+    ).rejects.toMatchObject({
       code: 'refused',
     });
+  });
+
+  it('is not restored while a storage is away that may hold a newer one: an older one in its place is a silent loss', async () => {
+    const { world, ids } = await worldWith(1);
+    const away = new Proxy(new MemoryStorage('offsite'), {
+      get: (target, key) =>
+        key === 'list'
+          ? () => {
+              throw new PgbackupError('storage', 'ECONNREFUSED');
+            }
+          : (Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key)),
+    });
+    const catalog = await readCatalog([world.storage, away], 'shop');
+    const now = world.boot().ports.clock.now();
+    expect(latestBackup(catalog, 'shop', 'host-a', now).manifest.id).toBe(ids[0]);
+    expect(() => surelyLatest(catalog, 'shop', 'host-a', now)).toThrow(
+      expect.objectContaining({
+        code: 'storage',
+        message: `offsite cannot be read, and may hold a newer backup than ${ids[0]}: ECONNREFUSED`,
+        hint: expect.stringContaining('--storage local'),
+      }),
+    );
+    expect(findBackup(catalog, 'shop', ids[0] ?? '', 'host-a').manifest.id).toBe(ids[0]);
+  });
+});
+
+/** What another host, or somebody with the keys, has put beside the backups of host-a. */
+async function forge(world: World, from: string, host: string, change: Partial<Manifest> = {}): Promise<void> {
+  const manifest = parseManifest(await world.storage.readText(`host-a/shop/${from}/manifest.json`), 'test');
+  await world.storage.put(`${host}/shop/${from}/archive.dump`, chunksOf(Buffer.from('forged')));
+  const text = formatManifest({ ...manifest, host, ...change });
+  await world.storage.put(`${host}/shop/${from}/manifest.json`, chunksOf(Buffer.from(text)));
+}
+
+describe('a backup by its id', () => {
+  it("is the host's own, whatever others have put there under the same id", async () => {
+    const { world, ids } = await worldWith(1);
+    const id = ids[0] ?? '';
+    await forge(world, id, 'aaa');
+    await forge(world, id, 'zzz');
+    const catalog = await readCatalog([world.storage], 'shop');
+    expect(catalog.entries).toHaveLength(3);
+    expect(findBackup(catalog, 'shop', id, 'host-a').folder).toBe(`host-a/shop/${id}/`);
+    expect(() => findBackup(catalog, 'shop', id, 'host-b')).toThrow(
+      expect.objectContaining({ code: 'refused', message: expect.stringContaining('Several hosts have a backup') }),
+    );
+  });
+
+  it('is none where its manifest tells another time', async () => {
+    const { world, ids } = await worldWith(2);
+    await forge(world, ids[0] ?? '', 'host-a', { startedAt: '2026-11-20T09:00:00.000Z' });
+    const { entries, problems } = await readCatalog([world.storage], 'shop');
+    expect(entries.map(({ manifest }) => manifest.id)).toEqual([ids[1]]);
+    expect(problems).toMatchObject([{ message: expect.stringContaining('has another time than its id'), damaged: true }]);
   });
 });
 
@@ -78,12 +133,26 @@ describe('deleting', () => {
     expect(await keysIn(world.storage, `host-a/shop/${id}/`)).toEqual([]);
   });
 
+  it('of what another host has taken, and this one cannot read, needs a word', async () => {
+    const { world, ids } = await worldWith(1);
+    const id = ids[0] ?? '';
+    await rewrite(world.storage, `host-a/shop/${id}/manifest.json`, (text) => text.replace('"manifestVersion": 1', '"manifestVersion": 2'));
+    world.hostId = 'host-b';
+    const { ports } = world.boot();
+    const catalog = await readCatalog([world.storage], 'shop');
+    await expect(deleteUnreadable(ports, shop, catalog, id, byName(id))).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('was taken by another host (host-a)'),
+    });
+    expect(await keysIn(world.storage, `host-a/shop/${id}/`)).toHaveLength(2);
+  });
+
   it('of what another host has taken needs a word', async () => {
     const { world, ids } = await worldWith(2);
     world.hostId = 'host-b';
     const { ports } = world.boot();
     const catalog = await readCatalog([world.storage], 'shop');
-    const entry = findBackup(catalog, 'shop', ids[0] ?? '');
+    const entry = findBackup(catalog, 'shop', ids[0] ?? '', 'host-a');
     await expect(deleteBackup(ports, catalog, entry, byName(ids[0] ?? ''))).rejects.toMatchObject({
       message: expect.stringContaining('was taken by another host (host-a)'),
     });

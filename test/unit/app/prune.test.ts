@@ -266,11 +266,30 @@ describe('the orphans', () => {
     storage.modified.set(`${folder}notes`, new Date(now - 24 * hour * 1000));
     const planned = await prune(ports, shop, { dryRun: true });
     expect(planned.storages[0]?.orphans).toEqual([
-      { id: 'shop-20261118T000000Z-dead', keys: [`${folder}archive.dump`, `${folder}notes`], size: 18 },
+      {
+        id: 'shop-20261118T000000Z-dead',
+        keys: [`${folder}archive.dump`, `${folder}notes`],
+        manifest: `${folder}manifest.json`,
+        size: 18,
+      },
     ]);
     expect(await keysIn(storage, folder)).toHaveLength(2);
     expect(prunedSums(await prune(ports, shop, { dryRun: false }))).toEqual({ removed: 0, bytes: 18, failed: 0 });
     expect(await keysIn(storage, folder)).toEqual([]);
+  });
+
+  it('are none where the storage has left the manifest out of its list', async () => {
+    const { world, offsite: storage, ids } = await host(2);
+    world.advance(100 * hour);
+    const list = storage.list.bind(storage);
+    let lies = true;
+    storage.list = async function* (prefix: string) {
+      for await (const listed of list(prefix)) if (!lies || !listed.key.endsWith(`${ids[0]}/manifest.json`)) yield listed;
+    };
+    await prune(world.boot().ports, shop, { dryRun: false });
+    await pruneAfterBackup(world.boot().ports, shop, [storage]);
+    lies = false;
+    expect(await keysIn(storage, `host-a/shop/${ids[0]}/`)).toHaveLength(2);
   });
 
   it('go with the next backup where no rule is set, too, and nothing is said where they may not', async () => {
@@ -459,7 +478,7 @@ describe('whoever reads a backup', () => {
     const { world, ids } = await host(2, {});
     const { ports } = world.boot();
     const catalog = await readCatalog([world.storage], 'shop');
-    const entry = findBackup(catalog, 'shop', ids[0] ?? '');
+    const entry = findBackup(catalog, 'shop', ids[0] ?? '', 'host-a');
     const consent = { confirm: undefined, force: true };
     {
       await using _mark = await ports.locks.reading(shop, entry.manifest.id, 'a restore');

@@ -34,6 +34,13 @@ const messageOf = (value: unknown): string => {
 };
 
 describe('a manifest', () => {
+  it('brings no statement of its own', () => {
+    const manifest = exampleManifest();
+    const privilege = "CONNECT ON DATABASE postgres TO PUBLIC; COPY (SELECT 1) TO PROGRAM 'id'; GRANT CONNECT";
+    const grants = [{ grantee: null, privilege, grantable: false }];
+    expect(messageOf({ ...manifest, database: { ...manifest.database, grants } })).toMatch(/database\.grants\.0\.privilege/);
+  });
+
   it('comes back as it was written', () => {
     const manifest = exampleManifest();
     expect(parseManifest(formatManifest(manifest), 'm.json')).toEqual(manifest);

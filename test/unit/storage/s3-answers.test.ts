@@ -32,7 +32,8 @@ const slowHeaders: Handler = ({ socket }) => {
 };
 
 const page = (inner: string): Handler => {
-  return (_, answer) => answer.end(`<ListBucketResult><EncodingType>url</EncodingType>${inner}</ListBucketResult>`);
+  const end = inner.includes('<IsTruncated>') ? '' : '<IsTruncated>false</IsTruncated>';
+  return (_, answer) => answer.end(`<ListBucketResult><EncodingType>url</EncodingType>${inner}${end}</ListBucketResult>`);
 };
 
 describe('a storage in S3 whose answers have no end', () => {
@@ -152,6 +153,20 @@ describe('a storage in S3 whose answers have no end', () => {
         /what answers does not speak S3: it holds no list of objects\nIs http:.*Check the endpoint/,
       );
     }
+  });
+
+  it('a list that does not say that it ends is not taken for whole', async () => {
+    const one = '<Contents><Key>p/one</Key></Contents>';
+    handlers = [page(`<IsTruncated>true</IsTruncated>${one}`)];
+    expect(await told(keysIn(storage, ''))).toMatch(/its list of objects goes on, and it does not tell where/);
+    handlers = [(_, answer) => answer.end(`<ListBucketResult>${one}</ListBucketResult>`)];
+    expect(await told(keysIn(storage, ''))).toMatch(/does not tell whether it ends/);
+    handlers = [(_, answer) => answer.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${one}`)];
+    expect(await told(keysIn(storage, ''))).toMatch(/it holds no list of objects/);
+    const to = (token: string): Handler =>
+      page(`<IsTruncated>true</IsTruncated><NextContinuationToken>${token}</NextContinuationToken>${one}`);
+    handlers = [to('a'), to('b'), to('a'), to('b')];
+    expect(await told(keysIn(storage, ''))).toMatch(/lists without an end/);
   });
 
   it.each([404, 501])('a server that knows no S3 is told as such (status %i)', async (status) => {

@@ -8,7 +8,8 @@ import { elements, textOf } from './xml.ts';
 /** All keys of the bucket that begin with a prefix. @throws S3Error and what the transport throws. */
 export async function* listing({ client }: Bucket, prefix: string): AsyncGenerator<ListedKey & { readonly size: number }> {
   let token: string | undefined;
-  do {
+  const seen = new Set<string>();
+  for (;;) {
     const answer = await client.call({
       operation: 'ListBucket',
       method: 'GET',
@@ -29,8 +30,13 @@ export async function* listing({ client }: Bucket, prefix: string): AsyncGenerat
         modified: modified === undefined ? undefined : new Date(modified),
       };
     }
-    const next = textOf(xml, 'IsTruncated') === 'true' ? textOf(xml, 'NextContinuationToken') : undefined;
-    if (next !== undefined && next === token) throw endless(answer);
-    token = next;
-  } while (token !== undefined);
+    const more = textOf(xml, 'IsTruncated');
+    // What is not told to be the end is none: a backup that is not seen would be missed, and its archive taken for an orphan.
+    if (more === undefined) throw new StrangeAnswerError('its list of objects does not tell whether it ends');
+    token = more === 'true' ? textOf(xml, 'NextContinuationToken') : undefined;
+    if (more === 'true' && !token) throw new StrangeAnswerError('its list of objects goes on, and it does not tell where');
+    if (token === undefined) return;
+    if (seen.has(token)) throw endless(answer);
+    seen.add(token);
+  }
 }

@@ -1,0 +1,2 @@
+import{createRequire as pgbackupRequire}from'node:module';const require=pgbackupRequire(import.meta.url);
+import{openBucket}from"./chunk-WO3T7ONJ.js";import"./chunk-E7ITNOPV.js";import"./chunk-V52R4LF6.js";import"./chunk-3SRUE2LN.js";import"./chunk-7BWDFJPX.js";import"./chunk-MYTT7V4I.js";import"./chunk-JIYRMQAA.js";import"./chunk-LFTOWZAT.js";import"./chunk-QBJFILZY.js";import"./chunk-QZD46XFN.js";export{openBucket};
