@@ -111,6 +111,13 @@ describe('pgbackup:restore', () => {
     expect(shell.live).toBe('broken');
   });
 
+  it('says so where the backup is not encrypted, and backups of the service are by now', async () => {
+    const told = `${id} is not encrypted, though backups of shop are by now`;
+    expect((await shell.dokku('pgbackup:restore shop --latest --dry-run')).err).not.toContain(told);
+    await shell.dokku(`pgbackup:set shop recipients ${keyPair().recipient}`);
+    expect((await shell.dokku('pgbackup:restore shop --latest --dry-run')).err).toContain(told);
+  });
+
   it('with --dry-run says what would be refused', async () => {
     shell.world.freeBytes = 1;
     const said = await shell.dokku('pgbackup:restore shop --latest --dry-run');
