@@ -1,14 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../../../src/adapters/storage/memory.ts';
 import { Copies } from '../../../src/app/copies.ts';
 import { parseStorageName } from '../../../src/domain/storage-name.ts';
 import type { PutResult } from '../../../src/ports.ts';
+import { collectGarbage } from '../../tools/memory.ts';
 import { World } from '../../twins/world.ts';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 
 /** Takes everything, and keeps none of it. */
 class Drain extends MemoryStorage {
@@ -32,9 +28,7 @@ describe('the copies of a backup', () => {
         given.push(new WeakRef(chunk));
         yield chunk;
         if (i % 50 !== 49) continue;
-        // A WeakRef that was made or read holds until the task ends.
-        await new Promise((resolve) => setImmediate(resolve));
-        collect();
+        await collectGarbage();
         most = Math.max(most, given.filter((ref) => ref.deref() !== undefined).length);
       }
     }
