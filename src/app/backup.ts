@@ -12,7 +12,8 @@ import { dumpConsistently } from './dump.ts';
 import { encryptionTarget } from './encryption.ts';
 import { dropExpired, operate, type Circumstances, type Operation, type OperationPorts } from './operation.ts';
 import { announce } from './notices.ts';
-import { describePruned, isWorthTelling, pruneAfterBackup, type PruneResult } from './prune.ts';
+import { pruneAfterBackup } from './prune.ts';
+import { describePruned, isWorthTelling, type PruneResult } from './prune-result.ts';
 import { resolveService, type Target } from './resolve.ts';
 import { missingCopies } from './storages.ts';
 

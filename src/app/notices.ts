@@ -105,6 +105,27 @@ function noticeOf(ports: Pick<Ports, 'host' | 'clock'>, ended: Ended, secrets: r
   };
 }
 
+/** What a notice tells of no backup: everything about one is null. */
+export function withoutBackup(
+  ports: Pick<Ports, 'host' | 'clock'>,
+  told: Pick<Notice, 'event' | 'operation' | 'outcome' | 'service' | 'message'> & Partial<Pick<Notice, 'schedule' | 'startedAt'>>,
+): Notice {
+  const time = ports.clock.now().toISOString();
+  return {
+    host: ports.host.id,
+    schedule: null,
+    id: null,
+    startedAt: time,
+    time,
+    seconds: null,
+    storedBytes: null,
+    databaseBytes: null,
+    storages: [],
+    code: null,
+    ...told,
+  };
+}
+
 /** The settings about notices, and every secret among all settings. @throws PgbackupError usage. */
 export async function readNoticeSettings(
   ports: Pick<Ports, 'settings'>,

@@ -1,7 +1,7 @@
 import { PgbackupError } from '../domain/errors.ts';
 import type { ServiceName } from '../domain/names.ts';
-import { noticeRequests, type Notice, type NoticeOutcome } from '../domain/notice.ts';
-import { readNoticeSettings, type NoticePorts } from './notices.ts';
+import { noticeRequests, type NoticeOutcome } from '../domain/notice.ts';
+import { readNoticeSettings, withoutBackup, type NoticePorts } from './notices.ts';
 
 /**
  * Calls every endpoint of a service with a test notice.
@@ -9,24 +9,13 @@ import { readNoticeSettings, type NoticePorts } from './notices.ts';
  */
 export async function testNotices(ports: NoticePorts, service: ServiceName): Promise<readonly NoticeOutcome[]> {
   const { settings } = await readNoticeSettings(ports, service);
-  const now = ports.clock.now().toISOString();
-  const notice: Notice = {
+  const notice = withoutBackup(ports, {
     event: 'test',
     operation: 'notify-test',
     outcome: 'test',
-    host: ports.host.id,
     service,
-    schedule: null,
-    id: null,
-    startedAt: now,
-    time: now,
-    seconds: null,
-    storedBytes: null,
-    databaseBytes: null,
-    storages: [],
-    code: null,
     message: `A test of the notices of ${service}: no backup was taken`,
-  };
+  });
   const requests = noticeRequests(settings, notice, ports.notifier.version);
   if (requests.length === 0) {
     throw new PgbackupError('not-found', `Service ${service} has nobody to notify`, {

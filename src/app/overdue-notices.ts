@@ -1,8 +1,8 @@
 import { messageOf } from '../domain/errors.ts';
-import { noticeRequests, type Notice } from '../domain/notice.ts';
+import { noticeRequests } from '../domain/notice.ts';
 import type { Ports } from '../ports.ts';
 import { readCatalog } from './catalog.ts';
-import { readNoticeSettings, send, type NoticePorts } from './notices.ts';
+import { readNoticeSettings, send, type NoticePorts, withoutBackup } from './notices.ts';
 import { schedulesHealth, type EntryHealth, type ProvenBackup } from './overdue.ts';
 import { describeHealth, provenBackups } from './status.ts';
 import { openStorages } from './storages.ts';
@@ -75,24 +75,15 @@ async function tellOverdue(ports: OverduePorts, overdue: readonly EntryHealth[])
 async function tell(ports: NoticePorts, health: EntryHealth): Promise<boolean> {
   const { entry, missedSince } = health;
   const { settings } = await readNoticeSettings(ports, entry.service);
-  const now = ports.clock.now().toISOString();
-  const notice: Notice = {
+  const notice = withoutBackup(ports, {
     event: 'overdue',
     operation: 'status',
     outcome: 'overdue',
-    host: ports.host.id,
     service: entry.service,
     schedule: entry.id,
-    id: null,
-    startedAt: missedSince?.toISOString() ?? now,
-    time: now,
-    seconds: null,
-    storedBytes: null,
-    databaseBytes: null,
-    storages: [],
-    code: null,
+    ...(missedSince && { startedAt: missedSince.toISOString() }),
     message: describeHealth(health).join(),
-  };
+  });
   const outcomes = await send(ports, noticeRequests(settings, notice, ports.notifier.version), settings.timeout);
   return outcomes.length > 0 && outcomes.every(({ ok }) => ok);
 }

@@ -1,35 +1,18 @@
-import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { S3Options } from '../../src/adapters/storage/s3/options.ts';
 import { openS3Storage, type S3Storage } from '../../src/adapters/storage/s3/s3.ts';
-import { PgbackupError } from '../../src/domain/errors.ts';
 import type { S3Config } from '../../src/domain/s3-config.ts';
 import type { PutResult } from '../../src/ports.ts';
 import { chunksOf, failure, keysIn, noise } from '../tools/bytes.ts';
 import { asked, type Fault, type FaultProxy, type Match, openFaultProxy, type Times } from '../tools/fault-proxy.ts';
 import { type Bucket, freshBucket, uploadsIn } from '../tools/s3-server.ts';
-import { configOf, quick } from './open-s3.ts';
+import { configOf, quick, read, sha256, told } from './open-s3.ts';
 
 const key = 'h/s/id/archive.dump';
 /** Five parts, the last one of 1 byte. */
 const big = noise(4 * 5 * 1024 * 1024 + 1);
 const small = noise(100_000);
 const always = { times: 1000 };
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-async function read(storage: S3Storage, from = key): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of (await storage.get(from)) as AsyncIterable<Uint8Array>) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-/** Message and hint of a failure that is one of the storage. */
-async function told(work: Promise<unknown>): Promise<string> {
-  const error = await failure(work);
-  if (!(error instanceof PgbackupError) || error.code !== 'storage') throw error;
-  return `${error.message}\n${error.hint ?? ''}`;
-}
 
 describe('a storage in S3 that fails', () => {
   let bucket: Bucket;
@@ -59,7 +42,7 @@ describe('a storage in S3 that fails', () => {
 
   async function expectWhole(body: Uint8Array = big): Promise<void> {
     expect(await keysIn(direct, '')).toEqual([key]);
-    expect(sha256(await read(direct))).toBe(sha256(body));
+    expect(sha256(await read(direct, key))).toBe(sha256(body));
     expect(await uploadsIn(bucket)).toEqual([]);
   }
 
@@ -252,14 +235,14 @@ describe('a storage in S3 that fails', () => {
       ['reset again and again', { kind: 'cut', way: 'response', after: 3_000_000, by: 'reset' }, 6],
     ])('a download is taken up where it was cut: %s', async (_, fault, times) => {
       const rule = proxy.add(asked.get, fault, { times });
-      expect(sha256(await read(storage))).toBe(sha256(big));
+      expect(sha256(await read(storage, key))).toBe(sha256(big));
       expect(rule.hits).toBe(times);
     });
 
     it('a download that is cut for good ends with an error, never early', async () => {
       proxy.add(asked.get, { kind: 'cut', way: 'response', after: 1000, by: 'reset' });
       proxy.add(asked.get, { kind: 'reset' }, always);
-      expect(await told(read(storage))).toMatch(/Cannot read h\/s\/id\/archive.dump.*connection to \S+ broke/);
+      expect(await told(read(storage, key))).toMatch(/Cannot read h\/s\/id\/archive.dump.*connection to \S+ broke/);
     });
 
     it('an object that was replaced meanwhile is not sewn together', async () => {

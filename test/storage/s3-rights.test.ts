@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,33 +5,18 @@ import { DeleteBucketPolicyCommand, GetObjectRetentionCommand, HeadObjectCommand
 import { describe, expect, it } from 'vitest';
 import { checkS3 } from '../../src/adapters/storage/s3/check.ts';
 import { openS3Storage } from '../../src/adapters/storage/s3/s3.ts';
-import { PgbackupError } from '../../src/domain/errors.ts';
-import type { Storage, StorageFinding } from '../../src/ports.ts';
-import { chunksOf, failure, keysIn, noise } from '../tools/bytes.ts';
+import type { StorageFinding } from '../../src/ports.ts';
+import { chunksOf, keysIn, noise } from '../tools/bytes.ts';
 import { asked, openFaultProxy } from '../tools/fault-proxy.ts';
 import { openImds } from '../tools/imds.ts';
 import { deny, freshBucket, rgwTls, uploadsIn } from '../tools/s3-server.ts';
-import { configOf, openS3, quick } from './open-s3.ts';
+import { configOf, openS3, quick, read, sha256, told } from './open-s3.ts';
 
 const key = 'h/s/id/archive.dump';
 const big = noise(11 * 1024 * 1024);
 const small = noise(3000);
 const reading = ['s3:GetObject', 's3:ListBucket', 's3:ListBucketMultipartUploads', 's3:DeleteObject'];
 const never = new AbortController().signal;
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-async function read(storage: Storage, from = key): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of (await storage.get(from)) as AsyncIterable<Uint8Array>) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-async function told(work: Promise<unknown>): Promise<string> {
-  const error = await failure(work);
-  if (!(error instanceof PgbackupError) || error.code !== 'storage') throw error;
-  return `${error.message}\n${error.hint ?? ''}`;
-}
 
 const states = (findings: readonly StorageFinding[]): Record<string, string> =>
   Object.fromEntries(findings.map(({ id, state }) => [id, state]));
@@ -52,7 +36,7 @@ describe('keys that may only write (pitfall 19)', () => {
     expect(await told(storage.head('note'))).toMatch(/may not do GetObject/);
     expect(await told(storage.delete('note'))).toMatch(/may not do DeleteObject[\s\S]*lifecycle rule/);
     await bucket.client.send(new DeleteBucketPolicyCommand({ Bucket: bucket.name }));
-    expect(sha256(await read(storage))).toBe(sha256(big));
+    expect(sha256(await read(storage, key))).toBe(sha256(big));
   });
 
   it('are told as such by the check, which misses nothing that backups need', async () => {
@@ -243,7 +227,7 @@ describe('TLS', () => {
     const { endpoint, ca } = rgwTls();
     const storage = openS3Storage('offsite', configOf(bucket, { endpoint, caFile: ca }), bucket.server, quick);
     expect(await storage.put(key, chunksOf(big))).toEqual({ bytes: big.length, confirmed: true });
-    expect(sha256(await read(storage))).toBe(sha256(big));
+    expect(sha256(await read(storage, key))).toBe(sha256(big));
     const untrusting = openS3Storage('offsite', configOf(bucket, { endpoint }), bucket.server, quick);
     expect(await told(untrusting.readText(key))).toMatch(/certificate of https:\S+ is not trusted.*[\s\S]*--ca-file/);
     const plain = openS3Storage('offsite', configOf(bucket, { endpoint: endpoint.replace('https', 'http') }), bucket.server, quick);

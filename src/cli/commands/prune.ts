@@ -1,4 +1,5 @@
-import { prune, prunableServices, prunedSums, type PrunedStorage, type PruneResult } from '../../app/prune.ts';
+import { prune, prunableServices } from '../../app/prune.ts';
+import { prunedSums, type PrunedStorage, type PruneResult } from '../../app/prune-result.ts';
 import { readCatalog } from '../../app/catalog.ts';
 import { resolveService } from '../../app/resolve.ts';
 import { openStorages } from '../../app/storages.ts';

@@ -1,5 +1,5 @@
 import { createBackup, failedCopies, type BackupRequest, type BackupResult } from '../../app/backup.ts';
-import { prunedSums } from '../../app/prune.ts';
+import { prunedSums } from '../../app/prune-result.ts';
 import { runScheduled, type ScheduledRequest } from '../../app/scheduled-run.ts';
 import { formatEncryption, formatLabels, formatRevision, formatRows, formatSeconds, formatSize } from '../present.ts';
 import { PgbackupError } from '../../domain/errors.ts';

@@ -7,7 +7,8 @@ import { archiveKey, findBackup, readCatalog } from '../../../src/app/catalog.ts
 import { deleteBackup } from '../../../src/app/delete.ts';
 import { downloadBackup } from '../../../src/app/download.ts';
 import { noKeys } from '../../../src/app/keys.ts';
-import { prunableServices, prune, pruneAfterBackup, prunedSums } from '../../../src/app/prune.ts';
+import { prunableServices, prune, pruneAfterBackup } from '../../../src/app/prune.ts';
+import { prunedSums } from '../../../src/app/prune-result.ts';
 import { ReaderMarks } from '../../../src/app/reading.ts';
 import { restore } from '../../../src/app/restore.ts';
 import { verifyBackup } from '../../../src/app/verify.ts';
